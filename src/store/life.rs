@@ -1,0 +1,576 @@
+//! How studies are born, move on and are held up.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::writer::Job;
+use super::{Attempt, Store, StoreError};
+use crate::audit::Event;
+use crate::clock::Moment;
+use crate::names::Digest;
+use crate::names::Hasher;
+use crate::names::InstanceKey;
+use crate::names::StudyKey;
+use crate::study::After;
+use crate::study::AnalyzedEvidence;
+use crate::study::Artefact;
+use crate::study::ImageFacts;
+use crate::study::Received;
+use crate::study::Request;
+use crate::study::RequestKind;
+use crate::study::Spooled;
+use crate::study::SpooledEvidence;
+use crate::study::State;
+use crate::study::Step;
+use crate::study::Study;
+use crate::study::StudyId;
+use crate::study::Trouble;
+use crate::study::TroubleCode;
+
+/// An instance that lies in `identified/`, synced, and asks for its row.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Of which study.
+    pub study: StudyKey,
+    /// Which instance.
+    pub instance: InstanceKey,
+    /// The site's name of the sender.
+    pub source: String,
+    /// What its tags say.
+    pub facts: ImageFacts,
+    /// Its file, relative to the data folder.
+    pub file: String,
+    /// Bytes of the data set.
+    pub size: u64,
+    /// SHA-256 of the data set as received.
+    pub digest: Digest,
+}
+
+/// What became of an arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It has a row now, in this generation.
+    New {
+        /// The generation it belongs to.
+        generation: u32,
+    },
+    /// The same bytes have a row already; the new file is not needed.
+    Repeated,
+    /// The same instance with other bytes: both are kept, the study is in trouble.
+    Conflict {
+        /// The generation it belongs to.
+        generation: u32,
+    },
+}
+
+/// How long a step took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// When this attempt began.
+    pub started: Moment,
+    /// 1 for the first.
+    pub attempt: u32,
+}
+
+impl Store {
+    /// Gives an instance its row; durable when it returns. An instance that
+    /// comes after its study was closed opens the next generation.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be committed: answer no success.
+    pub fn admit(&self, arrival: Arrival) -> Result<Admission, StoreError> {
+        let at = self.now();
+        self.write(move |job| admit(job, at, &arrival))
+    }
+
+    /// All studies in a state that no trouble holds up at a moment.
+    ///
+    /// # Errors
+    /// [`StoreError`] if rows cannot be read.
+    pub fn ready<S: Step>(&self, now: Moment) -> Result<Vec<Study<S>>, StoreError> {
+        self.read(|db| {
+            let mut statement = db
+                .prepare_cached(
+                    "SELECT key, generation, trouble FROM study WHERE state = ?1 ORDER BY opened",
+                )
+                .attempt("listing studies")?;
+            let rows = statement
+                .query_map([S::STATE.as_str()], |row| {
+                    Ok((
+                        row.get::<_, String>(0)?,
+                        row.get(1)?,
+                        row.get::<_, Option<String>>(2)?,
+                    ))
+                })
+                .attempt("listing studies")?;
+            let mut ready = Vec::new();
+            for row in rows {
+                let (key, generation, trouble) = row.attempt("listing studies")?;
+                let trouble: Option<Trouble> = trouble
+                    .map(|body| serde_json::from_str(&body))
+                    .transpose()?;
+                if trouble.is_none_or(|trouble| holds_up(&trouble, now)) {
+                    let id = StudyId {
+                        key: key.parse()?,
+                        generation,
+                    };
+                    ready.extend(Study::from_row(id, S::STATE));
+                }
+            }
+            Ok(ready)
+        })
+    }
+
+    /// Moves a study on: evidence, state and events in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`] if the study is no longer in the state the step
+    /// began from; otherwise what kept it from being committed.
+    pub fn advance<S: Step, N: After<S>>(
+        &self,
+        study: Study<S>,
+        evidence: &N::Evidence,
+        timing: Timing,
+        events: Vec<Event>,
+    ) -> Result<Study<N>, StoreError> {
+        let id = study.id().clone();
+        let body = serde_json::to_string(evidence)?;
+        let finished = self.now();
+        let next = id.clone();
+        self.write(move |job| {
+            advance::<S, N>(job, &id, &body, timing, finished)?;
+            let name = id.to_string();
+            events
+                .iter()
+                .try_for_each(|event| job.seal(finished, Some(&name), event))
+        })?;
+        next_study(next, S::STATE)
+    }
+
+    /// Closes the list of instances. The list is read in the same transaction
+    /// that closes it: what comes after opens the next generation.
+    ///
+    /// # Errors
+    /// As [`Store::advance`].
+    pub fn close(
+        &self,
+        study: Study<Received>,
+        because: &'static str,
+        timing: Timing,
+    ) -> Result<Study<Spooled>, StoreError> {
+        let id = study.id().clone();
+        let finished = self.now();
+        let next = id.clone();
+        self.write(move |job| {
+            let list = instance_list(job.db, &id)?;
+            let mut hasher = Hasher::new();
+            for (instance, digest) in &list {
+                hasher.update(instance.as_bytes());
+                hasher.update(digest.as_bytes());
+            }
+            let evidence = SpooledEvidence {
+                instances: list
+                    .iter()
+                    .map(|(instance, _)| instance.parse())
+                    .collect::<Result<_, _>>()?,
+                digest: hasher.finish(),
+                closed_because: because.to_owned(),
+            };
+            let body = serde_json::to_string(&evidence)?;
+            advance::<Received, Spooled>(job, &id, &body, timing, finished)?;
+            let instances = u32::try_from(list.len()).unwrap_or(u32::MAX);
+            job.seal(
+                finished,
+                Some(&id.to_string()),
+                &Event::StudyClosed { instances },
+            )
+        })?;
+        next_study(next, State::Received)
+    }
+
+    /// Holds a study up: it keeps its state and gains a trouble. The first
+    /// moment and the acknowledgment of an equal trouble are kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be committed.
+    pub fn hold_up(
+        &self,
+        id: &StudyId,
+        code: TroubleCode,
+        detail: &str,
+        next_try: Option<Moment>,
+    ) -> Result<Trouble, StoreError> {
+        let (id, detail, at) = (id.clone(), detail.to_owned(), self.now());
+        self.write(move |job| {
+            let before = trouble_of(job.db, &id)?;
+            let trouble = match before {
+                Some(before) if before.code == code => Trouble {
+                    detail,
+                    tries: before.tries + 1,
+                    next_try,
+                    ..before
+                },
+                _ => Trouble {
+                    code,
+                    detail,
+                    since: at,
+                    tries: 1,
+                    next_try,
+                    acknowledged_by: None,
+                },
+            };
+            set_trouble(job.db, &id, Some(&trouble))?;
+            // One alert a trouble: a further try of the same is not news.
+            if trouble.tries == 1 {
+                let event = Event::TroubleRaised {
+                    code: code.as_str().into(),
+                    tries: 1,
+                };
+                job.seal(at, Some(&id.to_string()), &event)?;
+            }
+            Ok(trouble)
+        })
+    }
+
+    /// Writes down what a person asks for. The pipeline acts on it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such study.
+    pub fn ask(&self, id: &StudyId, kind: RequestKind) -> Result<i64, StoreError> {
+        let (id, at) = (id.clone(), self.now());
+        self.write(move |job| {
+            if state_of(job.db, &id)?.is_none() {
+                return Err(StoreError::Unknown { study: id });
+            }
+            job.db
+                .execute(
+                    "INSERT INTO request (key, generation, kind, at) VALUES (?1, ?2, ?3, ?4)",
+                    params![
+                        id.key.as_str(),
+                        id.generation,
+                        serde_json::to_string(&kind)?,
+                        at.micros()
+                    ],
+                )
+                .attempt("writing a request")?;
+            let number = job.db.last_insert_rowid();
+            job.seal(
+                at,
+                Some(&id.to_string()),
+                &Event::Requested {
+                    kind: format!("{kind:?}"),
+                },
+            )?;
+            Ok(number)
+        })
+    }
+
+    /// Requests that nobody has acted on, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if rows cannot be read.
+    pub fn open_requests(&self) -> Result<Vec<Request>, StoreError> {
+        self.read(|db| {
+            let mut statement = db
+                .prepare_cached(
+                    "SELECT number, key, generation, kind, at FROM request
+                     WHERE done IS NULL ORDER BY number",
+                )
+                .attempt("listing requests")?;
+            let rows = statement
+                .query_map([], |row| {
+                    let parts: (i64, String, u32, String, i64) = (
+                        row.get(0)?,
+                        row.get(1)?,
+                        row.get(2)?,
+                        row.get(3)?,
+                        row.get(4)?,
+                    );
+                    Ok(parts)
+                })
+                .attempt("listing requests")?;
+            rows.map(|row| {
+                let (number, key, generation, kind, at) = row.attempt("listing requests")?;
+                Ok(Request {
+                    number,
+                    study: StudyId {
+                        key: key.parse()?,
+                        generation,
+                    },
+                    kind: serde_json::from_str(&kind)?,
+                    at: Moment::from_micros(at),
+                })
+            })
+            .collect()
+        })
+    }
+
+    /// Acts on a request in the rows: a retry makes its study's trouble due at
+    /// once, an acknowledgment marks it as seen. Both close the request.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be committed.
+    pub fn answer(&self, request: &Request) -> Result<(), StoreError> {
+        let (request, at) = (request.clone(), self.now());
+        self.write(move |job| {
+            if let Some(mut trouble) = trouble_of(job.db, &request.study)? {
+                match request.kind {
+                    RequestKind::Retry => trouble.next_try = Some(at),
+                    RequestKind::AcknowledgeTrouble => {
+                        trouble.acknowledged_by = Some("dashboard".into());
+                    }
+                }
+                set_trouble(job.db, &request.study, Some(&trouble))?;
+            }
+            job.db
+                .execute(
+                    "UPDATE request SET done = ?2 WHERE number = ?1",
+                    params![request.number, at.micros()],
+                )
+                .attempt("closing a request")?;
+            Ok(())
+        })
+    }
+}
+
+fn next_study<N: Step>(id: StudyId, expected: State) -> Result<Study<N>, StoreError> {
+    Study::from_row(id.clone(), N::STATE).ok_or(StoreError::Moved {
+        study: id,
+        expected,
+    })
+}
+
+/// The compare-and-set on (key, generation, state), with its evidence.
+fn advance<S: Step, N: After<S>>(
+    job: &Job<'_>,
+    id: &StudyId,
+    body: &str,
+    timing: Timing,
+    finished: Moment,
+) -> Result<(), StoreError> {
+    let changed = job
+        .db
+        .prepare_cached(
+            "UPDATE study SET state = ?3, trouble = NULL
+             WHERE key = ?1 AND generation = ?2 AND state = ?4",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                id.key.as_str(),
+                id.generation,
+                N::STATE.as_str(),
+                S::STATE.as_str()
+            ])
+        })
+        .attempt("moving a study on")?;
+    if changed != 1 {
+        return Err(StoreError::Moved {
+            study: id.clone(),
+            expected: S::STATE,
+        });
+    }
+    job.db
+        .execute(
+            "INSERT INTO evidence (key, generation, state, body, started, finished, attempt)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                id.key.as_str(),
+                id.generation,
+                N::STATE.as_str(),
+                body,
+                timing.started.micros(),
+                finished.micros(),
+                timing.attempt
+            ],
+        )
+        .attempt("writing evidence")?;
+    for artefact in artefacts_of::<N>(body)? {
+        job.db
+            .execute(
+                "INSERT OR IGNORE INTO artefact (digest, key, generation) VALUES (?1, ?2, ?3)",
+                params![artefact.digest.hex(), id.key.as_str(), id.generation],
+            )
+            .attempt("writing an artefact's row")?;
+    }
+    Ok(())
+}
+
+fn instance_list(db: &Connection, id: &StudyId) -> Result<Vec<(String, String)>, StoreError> {
+    db.prepare_cached(
+        "SELECT instance, digest FROM instance WHERE key = ?1 AND generation = ?2
+         ORDER BY instance, digest",
+    )
+    .and_then(|mut statement| {
+        statement
+            .query_map(params![id.key.as_str(), id.generation], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect()
+    })
+    .attempt("listing instances")
+}
+
+/// Whether a trouble lets its study be tried at a moment. A conflict is told,
+/// but holds nothing up.
+fn holds_up(trouble: &Trouble, now: Moment) -> bool {
+    trouble.code == TroubleCode::ConflictingInstance
+        || trouble.next_try.is_some_and(|next| next <= now)
+}
+
+fn artefacts_of<N: Step>(body: &str) -> Result<Vec<Artefact>, StoreError> {
+    if N::STATE == State::Analyzed {
+        Ok(serde_json::from_str::<AnalyzedEvidence>(body)?.artefacts)
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+fn admit(job: &mut Job<'_>, at: Moment, arrival: &Arrival) -> Result<Admission, StoreError> {
+    let (key, instance) = (arrival.study.as_str(), arrival.instance.as_str());
+    let digests = digests_of(job.db, key, instance)?;
+    let latest: Option<(u32, String)> = job
+        .db
+        .prepare_cached(
+            "SELECT generation, state FROM study WHERE key = ?1 ORDER BY generation DESC LIMIT 1",
+        )
+        .and_then(|mut statement| {
+            statement
+                .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
+        .attempt("finding a study")?;
+    let name = |generation: u32| format!("{key}.{generation}");
+    if digests.contains(&arrival.digest.hex()) {
+        let study = name(latest.map_or(1, |(generation, _)| generation));
+        job.seal(
+            at,
+            Some(&study),
+            &Event::InstanceRepeated {
+                instance: instance.to_owned(),
+            },
+        )?;
+        return Ok(Admission::Repeated);
+    }
+    let open = latest
+        .as_ref()
+        .is_some_and(|(_, state)| state == State::Received.as_str());
+    let generation = match latest {
+        Some((generation, _)) if open => generation,
+        Some((generation, _)) => generation + 1,
+        None => 1,
+    };
+    open_generation(job.db, at, arrival, generation)?;
+    job.db
+        .prepare_cached(
+            "INSERT INTO instance (key, generation, instance, digest, size, file, facts, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![
+                key,
+                generation,
+                instance,
+                arrival.digest.hex(),
+                i64::try_from(arrival.size).unwrap_or(i64::MAX),
+                arrival.file,
+                serde_json::to_string(&arrival.facts).unwrap_or_default(),
+                at.micros()
+            ])
+        })
+        .attempt("writing an instance's row")?;
+    let study = name(generation);
+    let received = Event::InstanceReceived {
+        instance: instance.to_owned(),
+        size: arrival.size,
+    };
+    job.seal(at, Some(&study), &received)?;
+    if digests.is_empty() {
+        return Ok(Admission::New { generation });
+    }
+    let trouble = Trouble {
+        code: TroubleCode::ConflictingInstance,
+        detail: format!("instance {instance} came again with other bytes; both are kept"),
+        since: at,
+        tries: 1,
+        next_try: None,
+        acknowledged_by: None,
+    };
+    let id = StudyId {
+        key: arrival.study.clone(),
+        generation,
+    };
+    set_trouble(job.db, &id, Some(&trouble))?;
+    job.seal(
+        at,
+        Some(&study),
+        &Event::InstanceConflict {
+            instance: instance.to_owned(),
+        },
+    )?;
+    Ok(Admission::Conflict { generation })
+}
+
+fn digests_of(db: &Connection, key: &str, instance: &str) -> Result<Vec<String>, StoreError> {
+    db.prepare_cached("SELECT digest FROM instance WHERE key = ?1 AND instance = ?2")
+        .and_then(|mut statement| {
+            statement
+                .query_map([key, instance], |row| row.get(0))?
+                .collect()
+        })
+        .attempt("finding an instance")
+}
+
+fn open_generation(
+    db: &Connection,
+    at: Moment,
+    arrival: &Arrival,
+    generation: u32,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO study (key, generation, state, source, opened, last_image)
+         VALUES (?1, ?2, 'received', ?3, ?4, ?4)
+         ON CONFLICT (key, generation) DO UPDATE SET last_image = excluded.last_image",
+    )
+    .and_then(|mut statement| {
+        statement.execute(params![
+            arrival.study.as_str(),
+            generation,
+            arrival.source,
+            at.micros()
+        ])
+    })
+    .attempt("opening a study")?;
+    Ok(())
+}
+
+fn state_of(db: &Connection, id: &StudyId) -> Result<Option<String>, StoreError> {
+    db.query_row(
+        "SELECT state FROM study WHERE key = ?1 AND generation = ?2",
+        params![id.key.as_str(), id.generation],
+        |row| row.get(0),
+    )
+    .optional()
+    .attempt("finding a study")
+}
+
+fn trouble_of(db: &Connection, id: &StudyId) -> Result<Option<Trouble>, StoreError> {
+    let body: Option<Option<String>> = db
+        .query_row(
+            "SELECT trouble FROM study WHERE key = ?1 AND generation = ?2",
+            params![id.key.as_str(), id.generation],
+            |row| row.get(0),
+        )
+        .optional()
+        .attempt("reading a trouble")?;
+    let body = body.ok_or_else(|| StoreError::Unknown { study: id.clone() })?;
+    Ok(body.map(|body| serde_json::from_str(&body)).transpose()?)
+}
+
+fn set_trouble(db: &Connection, id: &StudyId, trouble: Option<&Trouble>) -> Result<(), StoreError> {
+    let body = trouble.map(serde_json::to_string).transpose()?;
+    db.execute(
+        "UPDATE study SET trouble = ?3 WHERE key = ?1 AND generation = ?2",
+        params![id.key.as_str(), id.generation, body],
+    )
+    .attempt("writing a trouble")?;
+    Ok(())
+}
