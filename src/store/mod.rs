@@ -29,6 +29,7 @@ use crate::wire::WireError;
 mod files;
 mod life;
 mod outbox;
+mod troubles;
 mod views;
 mod writer;
 
