@@ -1,1 +1,3 @@
 //! The appliance from outside: one binary, a file a subject.
+
+mod pixels;
