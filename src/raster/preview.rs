@@ -101,9 +101,9 @@ pub fn preview(radiograph: &Radiograph, longer_side: u32) -> Result<Vec<u8>, Ras
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use super::super::calibration::{Calibration, ScaleTags};
-    use super::super::tags::{BodyPart, ImageTags, View};
     use super::*;
+    use crate::raster::calibration::{Calibration, ScaleTags};
+    use crate::raster::tags::{BodyPart, ImageTags, View};
 
     fn picture(rows: u32, columns: u32, value: impl Fn(u32, u32) -> f32) -> Radiograph {
         let at = |index: u32| value(index / columns, index % columns);
