@@ -12,8 +12,10 @@ use crate::names::Hasher;
 use crate::names::InstanceKey;
 use crate::names::StudyKey;
 use crate::study::After;
+use crate::study::Analyzed;
 use crate::study::AnalyzedEvidence;
 use crate::study::Artefact;
+use crate::study::DeidentifiedEvidence;
 use crate::study::ImageFacts;
 use crate::study::Received;
 use crate::study::Spooled;
@@ -87,35 +89,62 @@ impl Store {
     /// [`StoreError`] if rows cannot be read.
     pub fn ready<S: Step>(&self, now: Moment) -> Result<Vec<Study<S>>, StoreError> {
         self.read(|db| {
-            let mut statement = db
-                .prepare_cached(
-                    "SELECT key, generation, trouble FROM study WHERE state = ?1 ORDER BY opened",
+            let rows = in_state(db, S::STATE)?;
+            let ready = rows
+                .into_iter()
+                .filter(|(_, trouble)| trouble.as_ref().is_none_or(|held| holds_up(held, now)));
+            Ok(ready
+                .filter_map(|(id, _)| Study::from_row(id, S::STATE))
+                .collect())
+        })
+    }
+
+    /// All unsettled studies in a state, held up or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] if rows cannot be read.
+    pub fn all_in<S: Step>(&self) -> Result<Vec<Study<S>>, StoreError> {
+        self.read(|db| {
+            let rows = in_state(db, S::STATE)?;
+            Ok(rows
+                .into_iter()
+                .filter_map(|(id, _)| Study::from_row(id, S::STATE))
+                .collect())
+        })
+    }
+
+    /// Gives a study artefacts that are there before its analysis: previews.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be committed.
+    pub fn attach(&self, id: &StudyId, artefacts: Vec<Artefact>) -> Result<(), StoreError> {
+        let (id, at) = (id.clone(), self.now());
+        self.write(move |job| {
+            attach(job.db, &id, &artefacts)?;
+            let count = u32::try_from(artefacts.len()).unwrap_or(u32::MAX);
+            job.seal(
+                at,
+                Some(&id.to_string()),
+                &Event::ArtefactsAttached { count },
+            )
+        })
+    }
+
+    /// Settles a study that has nothing to send: its refusal is its result.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be committed.
+    pub fn settle(&self, study: Study<Analyzed>) -> Result<(), StoreError> {
+        let (id, at) = (study.id().clone(), self.now());
+        self.write(move |job| {
+            job.db
+                .execute(
+                    "UPDATE study SET settled = 1
+                     WHERE key = ?1 AND generation = ?2 AND state = 'analyzed'",
+                    params![id.key.as_str(), id.generation],
                 )
-                .attempt("listing studies")?;
-            let rows = statement
-                .query_map([S::STATE.as_str()], |row| {
-                    Ok((
-                        row.get::<_, String>(0)?,
-                        row.get(1)?,
-                        row.get::<_, Option<String>>(2)?,
-                    ))
-                })
-                .attempt("listing studies")?;
-            let mut ready = Vec::new();
-            for row in rows {
-                let (key, generation, trouble) = row.attempt("listing studies")?;
-                let trouble: Option<Trouble> = trouble
-                    .map(|body| serde_json::from_str(&body))
-                    .transpose()?;
-                if trouble.is_none_or(|trouble| holds_up(&trouble, now)) {
-                    let id = StudyId {
-                        key: key.parse()?,
-                        generation,
-                    };
-                    ready.extend(Study::from_row(id, S::STATE));
-                }
-            }
-            Ok(ready)
+                .attempt("settling a study")?;
+            job.seal(at, Some(&id.to_string()), &Event::StudySettled)
         })
     }
 
@@ -187,6 +216,39 @@ impl Store {
     }
 }
 
+/// The unsettled studies in a state, oldest first, with what holds them up.
+fn in_state(db: &Connection, state: State) -> Result<Vec<(StudyId, Option<Trouble>)>, StoreError> {
+    let mut statement = db
+        .prepare_cached(
+            "SELECT key, generation, trouble FROM study
+             WHERE state = ?1 AND settled = 0 ORDER BY opened",
+        )
+        .attempt("listing studies")?;
+    let rows = statement
+        .query_map([state.as_str()], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get(1)?,
+                row.get::<_, Option<String>>(2)?,
+            ))
+        })
+        .attempt("listing studies")?;
+    rows.map(|row| {
+        let (key, generation, trouble) = row.attempt("listing studies")?;
+        let trouble = trouble
+            .map(|body| serde_json::from_str(&body))
+            .transpose()?;
+        Ok((
+            StudyId {
+                key: key.parse()?,
+                generation,
+            },
+            trouble,
+        ))
+    })
+    .collect()
+}
+
 fn next_study<N: Step>(id: StudyId, expected: State) -> Result<Study<N>, StoreError> {
     Study::from_row(id.clone(), N::STATE).ok_or(StoreError::Moved {
         study: id,
@@ -238,13 +300,46 @@ fn advance<S: Step, N: After<S>>(
             ],
         )
         .attempt("writing evidence")?;
-    for artefact in artefacts_of::<N>(body)? {
-        job.db
-            .execute(
-                "INSERT OR IGNORE INTO artefact (digest, key, generation) VALUES (?1, ?2, ?3)",
-                params![artefact.digest.hex(), id.key.as_str(), id.generation],
-            )
-            .attempt("writing an artefact's row")?;
+    if N::STATE == State::Deidentified {
+        mark_quarantined(job.db, id, &serde_json::from_str(body)?)?;
+    }
+    attach(job.db, id, &artefacts_of::<N>(body)?)
+}
+
+/// The originals of what could not be de-identified are kept.
+fn mark_quarantined(
+    db: &Connection,
+    id: &StudyId,
+    evidence: &DeidentifiedEvidence,
+) -> Result<(), StoreError> {
+    for quarantined in &evidence.quarantined {
+        db.execute(
+            "UPDATE instance SET quarantined = 1
+             WHERE key = ?1 AND generation = ?2 AND instance = ?3",
+            params![
+                id.key.as_str(),
+                id.generation,
+                quarantined.instance.as_str()
+            ],
+        )
+        .attempt("marking a quarantined instance")?;
+    }
+    Ok(())
+}
+
+fn attach(db: &Connection, id: &StudyId, artefacts: &[Artefact]) -> Result<(), StoreError> {
+    for artefact in artefacts {
+        db.execute(
+            "INSERT OR IGNORE INTO artefact (digest, key, generation, body)
+             VALUES (?1, ?2, ?3, ?4)",
+            params![
+                artefact.digest.hex(),
+                id.key.as_str(),
+                id.generation,
+                serde_json::to_string(artefact)?
+            ],
+        )
+        .attempt("writing an artefact's row")?;
     }
     Ok(())
 }
@@ -307,24 +402,7 @@ fn admit(job: &mut Job<'_>, at: Moment, arrival: &Arrival) -> Result<Admission, 
         None => 1,
     };
     open_generation(job.db, at, arrival, generation)?;
-    job.db
-        .prepare_cached(
-            "INSERT INTO instance (key, generation, instance, digest, size, file, facts, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )
-        .and_then(|mut statement| {
-            statement.execute(params![
-                key,
-                generation,
-                instance,
-                arrival.digest.hex(),
-                i64::try_from(arrival.size).unwrap_or(i64::MAX),
-                arrival.file,
-                serde_json::to_string(&arrival.facts).unwrap_or_default(),
-                at.micros()
-            ])
-        })
-        .attempt("writing an instance's row")?;
+    insert_instance(job.db, at, arrival, generation)?;
     let study = name(generation);
     let received = Event::InstanceReceived {
         instance: instance.to_owned(),
@@ -355,6 +433,32 @@ fn admit(job: &mut Job<'_>, at: Moment, arrival: &Arrival) -> Result<Admission, 
         },
     )?;
     Ok(Admission::Conflict { generation })
+}
+
+fn insert_instance(
+    db: &Connection,
+    at: Moment,
+    arrival: &Arrival,
+    generation: u32,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO instance (key, generation, instance, digest, size, file, facts, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )
+    .and_then(|mut statement| {
+        statement.execute(params![
+            arrival.study.as_str(),
+            generation,
+            arrival.instance.as_str(),
+            arrival.digest.hex(),
+            i64::try_from(arrival.size).unwrap_or(i64::MAX),
+            arrival.file,
+            serde_json::to_string(&arrival.facts).unwrap_or_default(),
+            at.micros()
+        ])
+    })
+    .attempt("writing an instance's row")?;
+    Ok(())
 }
 
 fn digests_of(db: &Connection, key: &str, instance: &str) -> Result<Vec<String>, StoreError> {

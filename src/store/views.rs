@@ -13,6 +13,7 @@ use crate::study::Acknowledged;
 use crate::study::AcknowledgedEvidence;
 use crate::study::Analyzed;
 use crate::study::AnalyzedEvidence;
+use crate::study::Artefact;
 use crate::study::Deidentified;
 use crate::study::DeidentifiedEvidence;
 use crate::study::Forwarded;
@@ -97,6 +98,8 @@ pub struct StudyDetail {
     pub forwarded: Option<ForwardedEvidence>,
     /// The receipt.
     pub acknowledged: Option<AcknowledgedEvidence>,
+    /// Its files: previews as soon as they are drawn, results after analysis.
+    pub artefacts: Vec<Artefact>,
     /// What happened to it, oldest first.
     pub journal: Vec<Entry>,
 }
@@ -144,6 +147,7 @@ impl Store {
                 analyzed: evidence::<Analyzed>(db, id)?,
                 forwarded: evidence::<Forwarded>(db, id)?,
                 acknowledged: evidence::<Acknowledged>(db, id)?,
+                artefacts: artefacts(db, id)?,
                 journal: journal(db, "WHERE study = ?1 ORDER BY number", &[&id.to_string()])?,
             }))
         })
@@ -181,15 +185,19 @@ impl Store {
         })
     }
 
-    /// Whether an instance's row names this file.
+    /// Whether an identified file is still needed: its study is not yet
+    /// de-identified, or the instance is in quarantine.
     ///
     /// # Errors
     /// [`StoreError`] if rows cannot be read.
-    pub fn knows_file(&self, file: &str) -> Result<bool, StoreError> {
+    pub fn needs_file(&self, file: &str) -> Result<bool, StoreError> {
         self.read(|db| {
-            db.prepare_cached("SELECT 1 FROM instance WHERE file = ?1")
-                .and_then(|mut statement| statement.exists([file]))
-                .attempt("finding a file's row")
+            db.prepare_cached(
+                "SELECT 1 FROM instance JOIN study USING (key, generation)
+                 WHERE file = ?1 AND (state IN ('received', 'spooled') OR quarantined = 1)",
+            )
+            .and_then(|mut statement| statement.exists([file]))
+            .attempt("finding a file's row")
         })
     }
 
@@ -310,6 +318,22 @@ fn evidence<S: Step>(db: &Connection, id: &StudyId) -> Result<Option<S::Evidence
         })
         .attempt("reading evidence")?;
     Ok(body.map(|body| serde_json::from_str(&body)).transpose()?)
+}
+
+fn artefacts(db: &Connection, id: &StudyId) -> Result<Vec<Artefact>, StoreError> {
+    let mut statement = db
+        .prepare_cached("SELECT body FROM artefact WHERE key = ?1 AND generation = ?2")
+        .attempt("listing artefacts")?;
+    let bodies = statement
+        .query_map(params![id.key.as_str(), id.generation], |row| {
+            row.get::<_, String>(0)
+        })
+        .attempt("listing artefacts")?;
+    let mut artefacts: Vec<Artefact> = bodies
+        .map(|body| Ok(serde_json::from_str(&body.attempt("listing artefacts")?)?))
+        .collect::<Result<_, StoreError>>()?;
+    artefacts.sort_by(|a, b| (a.name.as_str(), a.digest).cmp(&(b.name.as_str(), b.digest)));
+    Ok(artefacts)
 }
 
 fn steps(db: &Connection, id: &StudyId) -> Result<Vec<StepTime>, StoreError> {

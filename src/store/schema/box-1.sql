@@ -10,6 +10,8 @@ CREATE TABLE study (
     opened      INTEGER NOT NULL,
     last_image  INTEGER NOT NULL,
     trouble     TEXT,
+    -- 1: nothing remains to be done (a refusal sends nothing).
+    settled     INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1)),
     PRIMARY KEY (key, generation)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX study_by_state ON study (state);
@@ -25,6 +27,8 @@ CREATE TABLE instance (
     file        TEXT    NOT NULL UNIQUE,
     facts       TEXT    NOT NULL,
     at          INTEGER NOT NULL,
+    -- 1: could not be de-identified with certainty; its file is kept.
+    quarantined INTEGER NOT NULL DEFAULT 0 CHECK (quarantined IN (0, 1)),
     PRIMARY KEY (key, instance, digest),
     FOREIGN KEY (key, generation) REFERENCES study (key, generation)
 ) STRICT, WITHOUT ROWID;
@@ -47,6 +51,7 @@ CREATE TABLE artefact (
     digest      TEXT    NOT NULL,
     key         TEXT    NOT NULL,
     generation  INTEGER NOT NULL,
+    body        TEXT    NOT NULL,
     PRIMARY KEY (digest, key, generation),
     FOREIGN KEY (key, generation) REFERENCES study (key, generation)
 ) STRICT, WITHOUT ROWID;
