@@ -1,9 +1,9 @@
+//! Data sets built byte by byte, then broken in every way that a sender could.
 #![allow(
     clippy::unwrap_used,
     clippy::cast_possible_truncation,
     reason = "tests"
 )]
-//! Data sets built byte by byte, then broken in every way that a sender could.
 
 use std::io::{Cursor, Write};
 
