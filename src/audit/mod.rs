@@ -71,6 +71,13 @@ pub enum Event {
         /// The reason codes of a refusal; empty if bones were reconstructed.
         refused: Vec<String>,
     },
+    /// Previews were drawn.
+    ArtefactsAttached {
+        /// How many files.
+        count: u32,
+    },
+    /// A refusal is a result that sends nothing: the study is done.
+    StudySettled,
     /// The bundle was put into the outbox.
     StudyForwarded {
         /// The bundle's digest.

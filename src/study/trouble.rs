@@ -32,6 +32,8 @@ pub enum TroubleCode {
     CentralRefusesUs,
     /// The central refused the results.
     CentralRefusedResults,
+    /// The project states no ground on which its results may leave.
+    NoLegalBasis,
     /// The disk is full.
     DiskFull,
     /// A database or file error.
@@ -54,6 +56,7 @@ impl TroubleCode {
             Self::CentralUnreachable => "central-unreachable",
             Self::CentralRefusesUs => "central-refuses-us",
             Self::CentralRefusedResults => "central-refused-results",
+            Self::NoLegalBasis => "no-legal-basis",
             Self::DiskFull => "disk-full",
             Self::StorageFailed => "storage-failed",
         }
