@@ -38,14 +38,11 @@ impl Digest {
 
 /// Lower-case hexadecimal digits of some bytes.
 fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble & 15)]);
     bytes
         .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            drop(write!(text, "{byte:02x}"));
-            text
-        })
+        .flat_map(|byte| [digit(byte >> 4), digit(*byte)])
+        .collect()
 }
 
 impl fmt::Display for Digest {

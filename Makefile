@@ -1,0 +1,43 @@
+# The few words a person types. Each target brings what it lacks (setup/) and
+# calls cargo; there is nothing here that cannot be typed by hand.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long lint bench train arm64 setup
+
+CARGO ?= cargo
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## hospital, box and central on this machine, with pages for a browser (ONCE=1: run through and end)
+	@setup/setup.sh demo
+	$(CARGO) run --locked --bin bonebox -- demo $(if $(ONCE),--once) $(if $(JSON),--json $(JSON))
+
+test: ## every test: the rooms, the house's rules, the box from outside
+	@setup/setup.sh test
+	@setup/tests.sh
+
+test-long: ## the tests with long histories and many kills, then the aarch64 build
+	@setup/setup.sh test
+	@BONEBOX_TEST_LONG=1 setup/tests.sh
+	@setup/arm64.sh
+
+lint: ## format, clippy, forbidden crates, the house's rules, systemd units, scripts
+	@setup/setup.sh lint
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@setup/lint.sh
+
+bench: ## the promises about time and memory (benches/), in a release build
+	@setup/setup.sh demo
+	@setup/bench.sh
+
+train: ## the models again from nothing (training/)
+	@setup/setup.sh demo
+	@training/train.sh
+
+arm64: ## the box's binary for its hardware, started under an emulator
+	@setup/arm64.sh
+
+setup: ## only bring what demo, test and lint need
+	@setup/setup.sh test
+	@setup/setup.sh lint

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# setup.sh demo|test|lint: brings what `make demo`, `make test` or `make lint`
+# lacks on a fresh Debian 12 that has git, make, Rust and Python. Says what it
+# will fetch before it does, keeps it under target/setup, and is quick when
+# nothing is missing. Only Debian packages need root. None of them starts a
+# service or takes a port.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=setup/lib.sh
+. setup/lib.sh
+one_at_a_time
+
+compiler() {
+    compiles_c || install_packages gcc libc6-dev
+    [ -e target/debug/bonebox ] ||
+        say "nothing is built yet: cargo will fetch and compile about 350 packages, 5 to 15 minutes and 2 GB under target/."
+}
+
+demo() {
+    need_rust
+    compiler
+    onnxruntime "$(uname -m)" "$kept/onnxruntime"
+    radiographs
+}
+
+tests() {
+    demo
+    # dcmtk: C-STORE and C-ECHO by another hand; dicom3tools: judges our objects;
+    # the others make the small file system of the full-disk test.
+    local missing
+    mapfile -t missing < <(missing_packages storescu=dcmtk echoscu=dcmtk dcmdump=dcmtk dciodvfy=dicom3tools \
+        mkfs.ext4=e2fsprogs mount=mount)
+    install_packages "${missing[@]}"
+    test_peers
+}
+
+lint() {
+    need_rust
+    compiler
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
+        stop "rustfmt or clippy is missing: they come with Rust's components rustfmt and clippy" \
+            "(rustup component add rustfmt clippy)."
+    local missing
+    mapfile -t missing < <(missing_packages systemd-analyze=systemd)
+    install_packages "${missing[@]}"
+}
+
+case "${1:-}" in
+demo) demo ;;
+test) tests ;;
+lint) lint ;;
+*) stop "say which: setup.sh demo|test|lint" ;;
+esac

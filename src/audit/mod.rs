@@ -1,0 +1,228 @@
+//! What can happen, and its seal. Every change in the box is an ordered event;
+//! each event's seal covers the one before, so an edit, a deletion or a new
+//! order shows.
+//!
+//! Events name studies by the box's keys and hold no identified value.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Moment;
+use crate::names::Digest;
+
+/// What could not be sealed or verified.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// An event could not be written as JSON.
+    #[error("writing an event as JSON")]
+    Json(#[from] serde_json::Error),
+    /// The chain is broken at an entry: it was edited, removed or moved.
+    #[error("the journal's chain is broken at entry {number}")]
+    Broken {
+        /// The first entry that does not fit.
+        number: u64,
+    },
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+pub enum Event {
+    /// The box started.
+    Started {
+        /// Program version.
+        version: String,
+    },
+    /// An instance was received and is durable.
+    InstanceReceived {
+        /// The keyed digest of its UID.
+        instance: String,
+        /// Bytes.
+        size: u64,
+    },
+    /// A known instance came again, the same bytes: no work.
+    InstanceRepeated {
+        /// The keyed digest of its UID.
+        instance: String,
+    },
+    /// A known instance came with other bytes; both are kept.
+    InstanceConflict {
+        /// The keyed digest of its UID.
+        instance: String,
+    },
+    /// An association was refused.
+    AssociationRefused {
+        /// Why, as a code.
+        reason: String,
+    },
+    /// The list of instances was closed.
+    StudyClosed {
+        /// Number of instances.
+        instances: u32,
+    },
+    /// The person was taken out.
+    StudyDeidentified {
+        /// The profile's edition.
+        edition: String,
+        /// Instances that went to quarantine.
+        quarantined: u32,
+    },
+    /// Numbers, or a refusal, are there.
+    StudyAnalyzed {
+        /// The reason codes of a refusal; empty if bones were reconstructed.
+        refused: Vec<String>,
+    },
+    /// Previews were drawn.
+    ArtefactsAttached {
+        /// How many files.
+        count: u32,
+    },
+    /// A refusal is a result that sends nothing: the study is done.
+    StudySettled,
+    /// The bundle was put into the outbox.
+    StudyForwarded {
+        /// The bundle's digest.
+        bundle: String,
+    },
+    /// The central's receipt came.
+    StudyAcknowledged {
+        /// The bundle's digest.
+        bundle: String,
+    },
+    /// A study cannot step on.
+    TroubleRaised {
+        /// The trouble's code.
+        code: String,
+        /// Tries so far.
+        tries: u32,
+    },
+    /// A study's trouble is over.
+    TroubleCleared {
+        /// The trouble's code.
+        code: String,
+    },
+    /// A person asked for something.
+    Requested {
+        /// What.
+        kind: String,
+    },
+}
+
+/// An event in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number, 1 for the first.
+    pub number: u64,
+    /// When.
+    pub at: Moment,
+    /// Of which study (`key.generation`), if of one.
+    pub study: Option<String>,
+    /// What.
+    pub event: Event,
+    /// The chain's digest up to here.
+    pub seal: Seal,
+}
+
+/// The chain's digest after an event: SHA-256 over the seal before it, its
+/// number, moment, study and JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seal(Digest);
+
+impl Seal {
+    /// The seal before the first event.
+    #[must_use]
+    pub fn first() -> Self {
+        Self(Digest::of(b"bonebox journal"))
+    }
+
+    /// A seal as its row holds it.
+    #[must_use]
+    pub fn from_digest(digest: Digest) -> Self {
+        Self(digest)
+    }
+
+    /// The digest.
+    #[must_use]
+    pub fn digest(self) -> Digest {
+        self.0
+    }
+
+    /// The seal after the next event.
+    ///
+    /// # Errors
+    /// [`AuditError::Json`] if the event cannot be written.
+    pub fn next(
+        self,
+        number: u64,
+        at: Moment,
+        study: Option<&str>,
+        event: &Event,
+    ) -> Result<Self, AuditError> {
+        let body = serde_json::to_string(&(self.0, number, at, study, event))?;
+        Ok(Self(Digest::of(body.as_bytes())))
+    }
+}
+
+/// Checks a run of entries against the seal before them.
+///
+/// # Errors
+/// [`AuditError::Broken`] naming the first entry that does not fit.
+pub fn verify(mut before: Seal, entries: &[Entry]) -> Result<Seal, AuditError> {
+    for entry in entries {
+        let seal = before.next(entry.number, entry.at, entry.study.as_deref(), &entry.event)?;
+        if seal != entry.seal {
+            return Err(AuditError::Broken {
+                number: entry.number,
+            });
+        }
+        before = seal;
+    }
+    Ok(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(length: u64) -> Vec<Entry> {
+        let mut seal = Seal::first();
+        (1..=length)
+            .map(|number| {
+                let event = Event::StudyClosed {
+                    instances: u32::try_from(number).unwrap_or(0),
+                };
+                let at = Moment::from_micros(i64::try_from(number).unwrap_or(0));
+                seal = seal.next(number, at, Some("k.1"), &event).unwrap_or(seal);
+                Entry {
+                    number,
+                    at,
+                    study: Some("k.1".into()),
+                    event,
+                    seal,
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_untouched_chain_verifies() {
+        assert!(verify(Seal::first(), &chain(20)).is_ok());
+    }
+
+    #[test]
+    fn edits_deletions_and_swaps_show() {
+        let good = chain(20);
+        let mut edited = good.clone();
+        edited[7].event = Event::StudyClosed { instances: 99 };
+        let mut deleted = good.clone();
+        deleted.remove(7);
+        let mut swapped = good;
+        swapped.swap(7, 8);
+        for bad in [edited, deleted, swapped] {
+            assert!(matches!(
+                verify(Seal::first(), &bad),
+                Err(AuditError::Broken { .. })
+            ));
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! What the settings file says, before anything is believed.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{
+    CentralLink, ConfigError, DicomSettings, InferenceSettings, ProcessSettings, ProjectSettings,
+    Provider, Settings, Source, StorageSettings,
+};
+use crate::names::LegalBasis;
+
+/// The box's settings file. Every key is explained in
+/// `firmware-config/default.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml explains each key")]
+pub struct Raw {
+    pub storage: RawStorage,
+    pub dicom: RawDicom,
+    pub dashboard: RawDashboard,
+    pub central: Option<RawLink>,
+    pub inference: RawInference,
+    pub processes: RawProcesses,
+    pub project: RawProject,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml explains each key")]
+pub struct RawStorage {
+    pub data: PathBuf,
+    pub reserve_mb: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml explains each key")]
+pub struct RawDicom {
+    pub listen: String,
+    pub ae_title: String,
+    pub accept_any: bool,
+    #[serde(default)]
+    pub sources: Vec<RawSource>,
+    pub quiet_period_s: f64,
+    pub idle_timeout_s: f64,
+    pub max_associations: usize,
+    pub max_instance_mb: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml explains each key")]
+pub struct RawSource {
+    pub name: String,
+    pub calling_ae: String,
+    pub address: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml explains each key")]
+pub struct RawDashboard {
+    pub listen: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml explains each key")]
+pub struct RawLink {
+    pub url: String,
+    pub ca: PathBuf,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    #[serde(default = "one_second")]
+    pub retry_first_s: f64,
+    #[serde(default = "quarter_hour")]
+    pub retry_max_s: f64,
+}
+
+fn one_second() -> f64 {
+    1.0
+}
+
+fn quarter_hour() -> f64 {
+    900.0
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml explains each key")]
+pub struct RawInference {
+    pub onnxruntime_lib: PathBuf,
+    pub allowed_libraries: Vec<String>,
+    pub models: PathBuf,
+    pub providers: Vec<Provider>,
+    pub require: String,
+    pub threads: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml explains each key")]
+pub struct RawProcesses {
+    pub spawn: bool,
+    pub worker_memory_mb: u64,
+    pub worker_timeout_s: f64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml explains each key")]
+pub struct RawProject {
+    pub name: String,
+    pub legal_basis: LegalBasis,
+}
+
+/// The reference central's settings file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "firmware-config/central.toml explains each key"
+)]
+pub struct RawCentral {
+    pub data: PathBuf,
+    pub listen: String,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub client_ca: PathBuf,
+    pub people: RawPeople,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    missing_docs,
+    reason = "firmware-config/central.toml explains each key"
+)]
+pub struct RawPeople {
+    pub listen: String,
+    pub user: String,
+    pub password_hash: String,
+}
+
+/// Collects faults, so that all are reported together.
+#[derive(Default)]
+pub(super) struct Faults(pub(super) Vec<String>);
+
+impl Faults {
+    pub(super) fn take<T, E: std::fmt::Display>(
+        &mut self,
+        key: &str,
+        value: Result<T, E>,
+    ) -> Option<T> {
+        value
+            .map_err(|error| self.0.push(format!("  {key}: {error}")))
+            .ok()
+    }
+
+    pub(super) fn require(&mut self, key: &str, holds: bool, rule: &str) {
+        if !holds {
+            self.0.push(format!("  {key}: {rule}"));
+        }
+    }
+
+    pub(super) fn seconds(
+        &mut self,
+        key: &str,
+        value: f64,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Duration {
+        if range.contains(&value) {
+            Duration::from_secs_f64(value)
+        } else {
+            self.0.push(format!(
+                "  {key}: {value} is outside {} to {} seconds",
+                range.start(),
+                range.end()
+            ));
+            Duration::ZERO
+        }
+    }
+}
+
+/// Megabytes to bytes, as settings count them.
+const MB: u64 = 1_000_000;
+
+impl Raw {
+    /// Checks every value and makes [`Settings`].
+    pub(super) fn check(self, file: Option<&Path>) -> Result<Settings, ConfigError> {
+        let mut faults = Faults::default();
+        let dicom = self.dicom.check(&mut faults);
+        let dashboard = faults.take(
+            "dashboard.listen",
+            self.dashboard.listen.parse::<SocketAddr>(),
+        );
+        faults.require(
+            "dashboard.listen",
+            dashboard.is_none_or(|address| address.ip().is_loopback()),
+            "must be a loopback address (127.0.0.1): there are no accounts yet",
+        );
+        let central = self.central.map(|link| link.check(&mut faults));
+        let inference = self.inference.check(&mut faults);
+        faults.require(
+            "processes.worker_memory_mb",
+            self.processes.worker_memory_mb >= 512,
+            "must be at least 512",
+        );
+        let processes = ProcessSettings {
+            spawn: self.processes.spawn,
+            worker_memory_bytes: self.processes.worker_memory_mb.saturating_mul(MB),
+            worker_timeout: faults.seconds(
+                "processes.worker_timeout_s",
+                self.processes.worker_timeout_s,
+                1.0..=3600.0,
+            ),
+        };
+        let project = faults.take("project.name", self.project.name.parse());
+        let basis = self.project.legal_basis;
+        let storage = StorageSettings {
+            data: self.storage.data,
+            reserve_bytes: self.storage.reserve_mb.saturating_mul(MB),
+        };
+        match (dicom, dashboard, project) {
+            (Some(dicom), Some(dashboard), Some(name)) if faults.0.is_empty() => Ok(Settings {
+                storage,
+                dicom,
+                dashboard,
+                central,
+                inference,
+                processes,
+                project: ProjectSettings { name, basis },
+                receive_only: false,
+                file: file.map(Path::to_owned),
+            }),
+            _ => Err(ConfigError::Faults {
+                path: file.unwrap_or(Path::new("(shipped)")).to_owned(),
+                faults: faults.0,
+            }),
+        }
+    }
+}
+
+impl RawDicom {
+    fn check(self, faults: &mut Faults) -> Option<DicomSettings> {
+        let listen = faults.take("dicom.listen", self.listen.parse::<SocketAddr>());
+        let ae_title = faults.take("dicom.ae_title", self.ae_title.parse());
+        let quiet_period =
+            faults.seconds("dicom.quiet_period_s", self.quiet_period_s, 0.1..=3600.0);
+        let idle_timeout =
+            faults.seconds("dicom.idle_timeout_s", self.idle_timeout_s, 1.0..=3600.0);
+        faults.require(
+            "dicom.max_associations",
+            (1..=1000).contains(&self.max_associations),
+            "must be 1 to 1000",
+        );
+        faults.require(
+            "dicom.max_instance_mb",
+            (1..=100_000).contains(&self.max_instance_mb),
+            "must be 1 to 100000",
+        );
+        let mut sources = Vec::new();
+        for (index, source) in self.sources.into_iter().enumerate() {
+            let key = format!("dicom.sources[{index}]");
+            let calling_ae = faults.take(&format!("{key}.calling_ae"), source.calling_ae.parse());
+            let address = source
+                .address
+                .map(|text| faults.take(&format!("{key}.address"), text.parse::<IpAddr>()));
+            if let (Some(calling_ae), None | Some(Some(_))) = (calling_ae, &address) {
+                sources.push(Source {
+                    name: source.name,
+                    calling_ae,
+                    address: address.flatten(),
+                });
+            }
+        }
+        Some(DicomSettings {
+            listen: listen?,
+            ae_title: ae_title?,
+            accept_any: self.accept_any,
+            sources,
+            quiet_period,
+            idle_timeout,
+            max_associations: self.max_associations,
+            max_instance_bytes: self.max_instance_mb.saturating_mul(MB),
+        })
+    }
+}
+
+impl RawLink {
+    fn check(self, faults: &mut Faults) -> CentralLink {
+        faults.require(
+            "central.url",
+            self.url.starts_with("https://"),
+            "must start with https:// (results leave by mutual TLS only)",
+        );
+        CentralLink {
+            retry_first: faults.seconds("central.retry_first_s", self.retry_first_s, 0.05..=3600.0),
+            retry_max: faults.seconds("central.retry_max_s", self.retry_max_s, 0.05..=86_400.0),
+            url: self.url,
+            ca: self.ca,
+            certificate: self.certificate,
+            key: self.key,
+        }
+    }
+}
+
+impl RawInference {
+    fn check(self, faults: &mut Faults) -> InferenceSettings {
+        let require = match self.require.as_str() {
+            "any" => None,
+            "tensorrt" => Some(Provider::TensorRt),
+            "cuda" => Some(Provider::Cuda),
+            "cpu" => Some(Provider::Cpu),
+            _ => {
+                faults.require(
+                    "inference.require",
+                    false,
+                    "must be any, tensorrt, cuda or cpu",
+                );
+                None
+            }
+        };
+        faults.require(
+            "inference.providers",
+            !self.providers.is_empty(),
+            "must name at least one of tensorrt, cuda, cpu",
+        );
+        faults.require(
+            "inference.threads",
+            (1..=64).contains(&self.threads),
+            "must be 1 to 64",
+        );
+        let allowed_libraries = self
+            .allowed_libraries
+            .iter()
+            .filter_map(|text| faults.take("inference.allowed_libraries", text.parse()))
+            .collect();
+        InferenceSettings {
+            onnxruntime_lib: self.onnxruntime_lib,
+            allowed_libraries,
+            models: self.models,
+            providers: self.providers,
+            require,
+            threads: self.threads,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Settings: the shipped ones hold, faults are named and come together.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+
+fn fault(text: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("box.toml");
+    std::fs::write(&file, text).unwrap();
+    load(Some(&file), &[]).unwrap_err().to_string()
+}
+
+#[test]
+fn the_shipped_settings_hold() {
+    let settings = load(None, &[]).unwrap();
+    assert_eq!(settings.dicom.ae_title.as_str(), "BONEBOX");
+    assert!(!settings.dicom.accept_any);
+    assert!(settings.central.is_none());
+    assert_eq!(settings.dicom.quiet_period, Duration::from_secs(20));
+}
+
+#[test]
+fn every_shipped_key_is_explained() {
+    let mut comment = false;
+    for line in DEFAULT_TOML.lines() {
+        if line.starts_with('#') {
+            comment = true;
+        } else if line.contains('=') && !line.starts_with(' ') && !line.starts_with('"') {
+            assert!(comment, "no explanation above: {line}");
+            comment = false;
+        }
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named() {
+    let text = fault("[dicom]\nport = 104\n");
+    assert!(text.contains("port") && text.contains("box.toml"), "{text}");
+}
+
+#[test]
+fn faults_come_together() {
+    let text = fault(
+        "[dicom]\nae_title = \"\"\nquiet_period_s = -1\n[dashboard]\nlisten = \"0.0.0.0:80\"\n",
+    );
+    for word in [
+        "dicom.ae_title",
+        "dicom.quiet_period_s",
+        "dashboard.listen",
+        "loopback",
+    ] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+}
+
+#[test]
+fn overrides_win() {
+    let settings = load(None, &[("dicom.ae_title", "OTHER".into())]).unwrap();
+    assert_eq!(settings.dicom.ae_title.as_str(), "OTHER");
+}
+
+#[test]
+fn the_central_needs_an_argon2id_hash() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("central.toml");
+    let text = "data = \"d\"\nlisten = \"127.0.0.1:0\"\ncertificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\n\
+        [people]\nlisten = \"127.0.0.1:0\"\nuser = \"u\"\npassword_hash = \"plain\"\n";
+    std::fs::write(&file, text).unwrap();
+    assert!(
+        load_central(&file)
+            .unwrap_err()
+            .to_string()
+            .contains("Argon2id")
+    );
+}

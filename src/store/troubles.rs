@@ -1,0 +1,202 @@
+//! What holds studies up, and what people ask for.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Attempt, Store, StoreError};
+use crate::audit::Event;
+use crate::clock::Moment;
+use crate::study::Request;
+use crate::study::RequestKind;
+use crate::study::StudyId;
+use crate::study::Trouble;
+use crate::study::TroubleCode;
+
+impl Store {
+    /// Holds a study up: it keeps its state and gains a trouble. The first
+    /// moment and the acknowledgment of an equal trouble are kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be committed.
+    pub fn hold_up(
+        &self,
+        id: &StudyId,
+        code: TroubleCode,
+        detail: &str,
+        next_try: Option<Moment>,
+    ) -> Result<Trouble, StoreError> {
+        let (id, detail, at) = (id.clone(), detail.to_owned(), self.now());
+        self.write(move |job| {
+            let before = trouble_of(job.db, &id)?;
+            let trouble = match before {
+                Some(before) if before.code == code => Trouble {
+                    detail,
+                    tries: before.tries + 1,
+                    next_try,
+                    ..before
+                },
+                _ => Trouble {
+                    code,
+                    detail,
+                    since: at,
+                    tries: 1,
+                    next_try,
+                    acknowledged_by: None,
+                },
+            };
+            set_trouble(job.db, &id, Some(&trouble))?;
+            // One alert a trouble: a further try of the same is not news.
+            if trouble.tries == 1 {
+                let event = Event::TroubleRaised {
+                    code: code.as_str().into(),
+                    tries: 1,
+                };
+                job.seal(at, Some(&id.to_string()), &event)?;
+            }
+            Ok(trouble)
+        })
+    }
+
+    /// Writes down what a person asks for. The pipeline acts on it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is no such study.
+    pub fn ask(&self, id: &StudyId, kind: RequestKind) -> Result<i64, StoreError> {
+        let (id, at) = (id.clone(), self.now());
+        self.write(move |job| {
+            if state_of(job.db, &id)?.is_none() {
+                return Err(StoreError::Unknown { study: id });
+            }
+            job.db
+                .execute(
+                    "INSERT INTO request (key, generation, kind, at) VALUES (?1, ?2, ?3, ?4)",
+                    params![
+                        id.key.as_str(),
+                        id.generation,
+                        serde_json::to_string(&kind)?,
+                        at.micros()
+                    ],
+                )
+                .attempt("writing a request")?;
+            let number = job.db.last_insert_rowid();
+            job.seal(
+                at,
+                Some(&id.to_string()),
+                &Event::Requested {
+                    kind: format!("{kind:?}"),
+                },
+            )?;
+            Ok(number)
+        })
+    }
+
+    /// Requests that nobody has acted on, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if rows cannot be read.
+    pub fn open_requests(&self) -> Result<Vec<Request>, StoreError> {
+        self.read(|db| {
+            let mut statement = db
+                .prepare_cached(
+                    "SELECT number, key, generation, kind, at FROM request
+                     WHERE done IS NULL ORDER BY number",
+                )
+                .attempt("listing requests")?;
+            let rows = statement
+                .query_map([], |row| {
+                    let parts: (i64, String, u32, String, i64) = (
+                        row.get(0)?,
+                        row.get(1)?,
+                        row.get(2)?,
+                        row.get(3)?,
+                        row.get(4)?,
+                    );
+                    Ok(parts)
+                })
+                .attempt("listing requests")?;
+            rows.map(|row| {
+                let (number, key, generation, kind, at) = row.attempt("listing requests")?;
+                Ok(Request {
+                    number,
+                    study: StudyId {
+                        key: key.parse()?,
+                        generation,
+                    },
+                    kind: serde_json::from_str(&kind)?,
+                    at: Moment::from_micros(at),
+                })
+            })
+            .collect()
+        })
+    }
+
+    /// Acts on a request in the rows: a retry makes its study's trouble due at
+    /// once, an acknowledgment marks it as seen. Both close the request.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be committed.
+    pub fn answer(&self, request: &Request) -> Result<(), StoreError> {
+        let (request, at) = (request.clone(), self.now());
+        self.write(move |job| {
+            if let Some(mut trouble) = trouble_of(job.db, &request.study)? {
+                match request.kind {
+                    RequestKind::Retry => trouble.next_try = Some(at),
+                    RequestKind::AcknowledgeTrouble => {
+                        trouble.acknowledged_by = Some("dashboard".into());
+                    }
+                }
+                set_trouble(job.db, &request.study, Some(&trouble))?;
+            }
+            job.db
+                .execute(
+                    "UPDATE request SET done = ?2 WHERE number = ?1",
+                    params![request.number, at.micros()],
+                )
+                .attempt("closing a request")?;
+            Ok(())
+        })
+    }
+}
+
+/// Whether a trouble lets its study be tried at a moment. A conflict is told,
+/// but holds nothing up.
+pub(super) fn holds_up(trouble: &Trouble, now: Moment) -> bool {
+    trouble.code == TroubleCode::ConflictingInstance
+        || trouble.next_try.is_some_and(|next| next <= now)
+}
+
+fn state_of(db: &Connection, id: &StudyId) -> Result<Option<String>, StoreError> {
+    db.query_row(
+        "SELECT state FROM study WHERE key = ?1 AND generation = ?2",
+        params![id.key.as_str(), id.generation],
+        |row| row.get(0),
+    )
+    .optional()
+    .attempt("finding a study")
+}
+
+fn trouble_of(db: &Connection, id: &StudyId) -> Result<Option<Trouble>, StoreError> {
+    let body: Option<Option<String>> = db
+        .query_row(
+            "SELECT trouble FROM study WHERE key = ?1 AND generation = ?2",
+            params![id.key.as_str(), id.generation],
+            |row| row.get(0),
+        )
+        .optional()
+        .attempt("reading a trouble")?;
+    let body = body.ok_or_else(|| StoreError::Unknown { study: id.clone() })?;
+    Ok(body.map(|body| serde_json::from_str(&body)).transpose()?)
+}
+
+pub(super) fn set_trouble(
+    db: &Connection,
+    id: &StudyId,
+    trouble: Option<&Trouble>,
+) -> Result<(), StoreError> {
+    let body = trouble.map(serde_json::to_string).transpose()?;
+    db.execute(
+        "UPDATE study SET trouble = ?3 WHERE key = ?1 AND generation = ?2",
+        params![id.key.as_str(), id.generation, body],
+    )
+    .attempt("writing a trouble")?;
+    Ok(())
+}
