@@ -252,6 +252,7 @@ fn take_part(rest: &mut &[u8], counts: Counts, modes: usize) -> Result<Part, Ana
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::anatomy::Landmark;
 
     /// A model of two tetrahedra with one mode that stretches z.
     fn bytes() -> Vec<u8> {
@@ -298,7 +299,7 @@ mod tests {
         assert!((forearm.ulna.signed_volume() - 3.0 / 6.0).abs() < 1e-12);
         assert!(forearm.radius.is_closed());
         let marks = model.landmarks().on(&forearm).unwrap();
-        let dome = marks.at(super::super::Landmark::UlnarDome).unwrap();
+        let dome = marks.at(Landmark::UlnarDome).unwrap();
         assert!((dome.xyz()[2] - 1.5).abs() < 1e-12);
         assert!(model.decode(&[]).is_err());
         assert!(model.decode(&[f64::NAN]).is_err());

@@ -69,9 +69,9 @@ fn center(points: &[[f64; 3]]) -> Vector3<f64> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::super::Detector;
-    use super::super::Model;
     use super::*;
+    use crate::geometry::Detector;
+    use crate::geometry::Model;
 
     #[test]
     fn finds_the_motion_that_was_made() {

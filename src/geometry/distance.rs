@@ -258,10 +258,10 @@ fn closest_on_triangle(p: [f64; 3], [a, b, c]: [[f64; 3]; 3]) -> [f64; 3] {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::super::Model;
-    use super::super::Rigid;
-    use super::super::mesh::tests::sphere;
     use super::*;
+    use crate::geometry::Model;
+    use crate::geometry::Rigid;
+    use crate::geometry::sphere::sphere;
 
     #[test]
     fn concentric_spheres_lie_one_millimeter_apart() {

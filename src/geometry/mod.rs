@@ -9,6 +9,8 @@ mod align;
 mod distance;
 mod mesh;
 mod rigid;
+#[cfg(test)]
+mod sphere;
 mod stl;
 
 pub use align::best_rigid;

@@ -166,9 +166,9 @@ impl<'de, A: Frame, B: Frame> Deserialize<'de> for Rigid<A, B> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::super::Detector;
-    use super::super::Model;
     use super::*;
+    use crate::geometry::Detector;
+    use crate::geometry::Model;
 
     #[test]
     fn there_and_back_is_where_it_was() {

@@ -96,9 +96,9 @@ fn corner_of(record: &[u8], corner: usize) -> [f32; 3] {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::super::Model;
-    use super::super::mesh::tests::sphere;
     use super::*;
+    use crate::geometry::Model;
+    use crate::geometry::sphere::sphere;
 
     #[test]
     fn a_surface_survives_being_written() {

@@ -4,6 +4,7 @@
 #![allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "ring and vertex numbers in the thousands"
 )]
 

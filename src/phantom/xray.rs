@@ -303,14 +303,20 @@ fn exposed(side: Side, inverted: bool, camera: &Camera, random: &mut Random) -> 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "tests"
+    )]
     use super::*;
     use crate::geometry::Point;
+    use crate::phantom::DEMO_SEEDS;
     use crate::radiography::field;
 
     #[test]
     fn both_details_show_the_same_field() {
-        let subject = Subject::draw(super::super::DEMO_SEEDS.start).unwrap();
+        let subject = Subject::draw(DEMO_SEEDS.start).unwrap();
         let full = subject.radiographs_at(1, Detail::Full).unwrap();
         let quick = subject.radiographs_at(1, Detail::Field).unwrap();
         for (a, b) in full.iter().zip(&quick) {

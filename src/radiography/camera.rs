@@ -202,10 +202,10 @@ impl Projection {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
     use super::*;
 
-    pub(in super::super) fn camera() -> Camera {
+    fn camera() -> Camera {
         Camera {
             sid_mm: 1000.0,
             oid_mm: 30.0,

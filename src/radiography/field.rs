@@ -143,7 +143,12 @@ fn scaled(means: &[Option<f64>]) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::float_cmp,
+        clippy::cast_possible_truncation,
+        reason = "tests"
+    )]
     use super::*;
 
     /// A ramp from left to right, in detector millimeters, of this grid.
@@ -168,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_lies_outside_a_small_image_is_black() {
-        let image = vec![1.0, 2.0, 3.0, 4.0].repeat(16);
+        let image = [1.0, 2.0, 3.0, 4.0].repeat(16);
         let small = field(&image, 8, 8, [0.8; 2]).unwrap();
         let lit: Vec<usize> = (0..128 * 128).filter(|i| small[*i] > 0.0).collect();
         assert!(

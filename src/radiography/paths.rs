@@ -193,7 +193,7 @@ impl Side {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
     use super::*;
 
     fn camera(rows: u32) -> Camera {
