@@ -3,12 +3,16 @@
 //!
 //! Training and the appliance both make it here, so that they cannot differ.
 
+use super::Camera;
 use super::RadiographyError;
 
 /// Pixels along each side of the field.
 pub const FIELD_PIXELS: usize = 128;
 /// Size of one of them on the detector, in millimeters.
 pub const FIELD_PIXEL_MM: f64 = 0.8;
+
+/// How many numbers tell a network about the apparatus.
+pub const CONTEXT: usize = 12;
 
 /// The percentiles that become 0 and 1.
 const BLACK: f64 = 0.01;
@@ -71,6 +75,31 @@ pub fn field(
         }));
     }
     Ok(scaled(&means))
+}
+
+/// The numbers that tell a network about the apparatus of both views, each a
+/// posteroanterior and a lateral one: log of the source-detector distance over
+/// 1100 mm, principal point x and y in decimeters, 1 where the view is there.
+/// The rest is 0, for what is to come.
+#[must_use]
+pub fn context(cameras: [Option<Camera>; 2]) -> [f32; CONTEXT] {
+    let mut numbers = [0.0; CONTEXT];
+    for (view, camera) in cameras.into_iter().enumerate() {
+        let Some(camera) = camera else {
+            continue;
+        };
+        let [x, y] = camera.principal_point_mm;
+        let told = [(camera.sid_mm / 1100.0).ln(), x / 100.0, y / 100.0, 1.0];
+        for (number, value) in told.into_iter().enumerate() {
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "a network reads single precision"
+            )]
+            let value = value as f32;
+            numbers[view * 4 + number] = value;
+        }
+    }
+    numbers
 }
 
 /// The part of one axis of the image that one pixel of the field covers.
@@ -190,6 +219,20 @@ mod tests {
         assert!(field(&[0.0; 6], 2, 3, [0.1, 0.0]).is_err());
         let flat = field(&[7.0; 10_000], 100, 100, [1.0; 2]).unwrap();
         assert!(flat.iter().all(|v| *v == 0.0));
+    }
+
+    #[test]
+    fn the_context_says_what_is_there() {
+        let camera = Camera {
+            sid_mm: 1100.0,
+            oid_mm: 30.0,
+            principal_point_mm: [10.0, -20.0],
+            pixel_spacing_mm: [0.15; 2],
+            rows: 1000,
+            columns: 800,
+        };
+        let told = context([Some(camera), None]);
+        assert_eq!(told, [0.0, 0.1, -0.2, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     }
 
     #[test]
