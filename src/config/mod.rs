@@ -129,6 +129,8 @@ pub struct InferenceSettings {
 pub struct ProcessSettings {
     /// The box starts worker and forwarder itself; false: they are units.
     pub spawn: bool,
+    /// Where a worker that is a unit listens (Unix socket).
+    pub worker_socket: PathBuf,
     /// The worker's memory cap in bytes.
     pub worker_memory_bytes: u64,
     /// Longest time for one study in the worker.
@@ -174,14 +176,6 @@ pub struct Settings {
     pub receive_only: bool,
     /// The file they came from, for the child processes; `None`: shipped ones.
     pub file: Option<PathBuf>,
-}
-
-impl Settings {
-    /// Where the worker listens (Unix socket).
-    #[must_use]
-    pub fn worker_socket(&self) -> PathBuf {
-        self.storage.data.join("run").join("worker.sock")
-    }
 }
 
 /// Reads the box's settings: the shipped ones, then a file over them, then

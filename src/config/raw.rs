@@ -105,6 +105,7 @@ pub struct RawInference {
 #[allow(missing_docs, reason = "default.toml explains each key")]
 pub struct RawProcesses {
     pub spawn: bool,
+    pub worker_socket: PathBuf,
     pub worker_memory_mb: u64,
     pub worker_timeout_s: f64,
 }
@@ -211,6 +212,7 @@ impl Raw {
         );
         let processes = ProcessSettings {
             spawn: self.processes.spawn,
+            worker_socket: self.processes.worker_socket,
             worker_memory_bytes: self.processes.worker_memory_mb.saturating_mul(MB),
             worker_timeout: faults.seconds(
                 "processes.worker_timeout_s",

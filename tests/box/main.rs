@@ -1,1 +1,4 @@
 //! The appliance from outside: one binary, a file a subject.
+
+mod inference;
+mod pixels;

@@ -1,0 +1,83 @@
+//! Runs one step on files from the shell, and makes test cases.
+//!
+//! Every subcommand: `--json FILE` writes the machine's answer (`-`: standard
+//! output), tables for people go to standard output; exit 0 done, 2 wrong use,
+//! 3 refused with a reason, 1 failed.
+
+pub mod training_set;
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::Subcommand;
+
+/// How a subcommand ended, as the shell sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Done.
+    Done,
+    /// Failed: a fault of the machine or the program.
+    Failed,
+    /// Wrong use.
+    WrongUse,
+    /// Refused with a reason: the input is not what the step can take.
+    Refused,
+}
+
+impl Verdict {
+    /// The exit code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::WrongUse => 2,
+            Self::Refused => 3,
+        }
+    }
+}
+
+/// What a subcommand could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkbenchError {
+    /// The answer could not be written.
+    #[error("writing the answer to {path}")]
+    Answer {
+        /// Where to.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A step failed.
+    #[error("{0}")]
+    Step(String),
+}
+
+/// The subcommands that run one step.
+#[derive(Debug, Subcommand)]
+pub enum Command {}
+
+/// Runs a subcommand.
+///
+/// # Errors
+/// [`WorkbenchError`] where the step itself failed.
+pub fn run(command: &Command) -> Result<Verdict, WorkbenchError> {
+    match *command {}
+}
+
+/// Writes a machine's answer as JSON to a file, or to standard output for `-`.
+///
+/// # Errors
+/// [`WorkbenchError::Answer`] if it cannot be written.
+pub fn write_json(path: &Path, answer: &serde_json::Value) -> Result<(), WorkbenchError> {
+    let fault = |source| WorkbenchError::Answer {
+        path: path.to_string_lossy().into_owned(),
+        source,
+    };
+    let text = format!("{answer:#}\n");
+    if path == Path::new("-") {
+        std::io::stdout().write_all(text.as_bytes()).map_err(fault)
+    } else {
+        std::fs::write(path, text).map_err(fault)
+    }
+}
