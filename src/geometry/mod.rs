@@ -18,6 +18,7 @@ pub use distance::Deviation;
 pub use distance::Hit;
 pub use distance::Locator;
 pub use distance::deviation;
+pub(crate) use distance::closest_on_triangle;
 pub use mesh::SurfaceMesh;
 pub use rigid::Rigid;
 
