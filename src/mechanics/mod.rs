@@ -4,14 +4,28 @@
 //! Everything here is pure: the same input gives the same result, bit for bit,
 //! for any number of threads.
 
+mod amg;
+mod assembly;
+mod element;
+mod iterate;
+mod matrix;
 mod mesh;
+mod order;
 mod parallel;
 mod quality;
+mod solve;
 mod stuffing;
 
+pub use element::Elastic;
 pub use mesh::TetMesh;
 pub use parallel::Threads;
 pub use quality::QualityReport;
+pub use solve::Case;
+pub use solve::Load;
+pub use solve::Method;
+pub use solve::Solution;
+pub use solve::Solver;
+pub use solve::Support;
 pub use stuffing::stuff;
 pub use stuffing::stuff_field;
 
@@ -60,5 +74,63 @@ pub enum MechanicsError {
         element: usize,
         /// Its signed volume.
         volume: f64,
+    },
+    /// A modulus that is not above zero, or a ratio outside -1 to 0.5.
+    #[error("no elastic material has a modulus of {young_mpa} MPa and a ratio of {poisson}")]
+    NotElastic {
+        /// Young's modulus in megapascals.
+        young_mpa: f64,
+        /// Poisson's ratio.
+        poisson: f64,
+    },
+    /// Materials and elements differ in number.
+    #[error("{materials} materials for {elements} elements")]
+    Unpaired {
+        /// Materials given.
+        materials: usize,
+        /// Elements of the mesh.
+        elements: usize,
+    },
+    /// A support names no node or direction, or contradicts another.
+    #[error("the support of node {node} in direction {axis} names nothing or contradicts another")]
+    BadSupport {
+        /// The node's index.
+        node: u32,
+        /// The direction.
+        axis: usize,
+    },
+    /// A load on a node of no element, or not a number.
+    #[error("the load on node {node} touches no element or is not a number")]
+    BadLoad {
+        /// The node's index.
+        node: u32,
+    },
+    /// A body could move without being strained.
+    #[error("the body of node {node} is not held: {free} rigid motions are free")]
+    Floating {
+        /// The body's first node.
+        node: u32,
+        /// How many of its six rigid motions nothing resists.
+        free: usize,
+    },
+    /// The iteration did not get there.
+    #[error(
+        "not converged: residual {residual:.2e} after {iterations} iterations, {wanted:.0e} wanted"
+    )]
+    NotConverged {
+        /// Steps taken.
+        iterations: usize,
+        /// The true relative residual reached.
+        residual: f64,
+        /// The one asked for.
+        wanted: f64,
+    },
+    /// The answer did not pass its checks.
+    #[error("the solution does not balance: forces by {imbalance:.2e}, energy by {missing:.2e}")]
+    Unbalanced {
+        /// Loads and reactions together, over their sizes.
+        imbalance: f64,
+        /// Energy less the loads' work, over the energy.
+        missing: f64,
     },
 }
