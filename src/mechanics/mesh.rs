@@ -9,9 +9,12 @@
     reason = "node and element numbers are u32: a mesh of four thousand million nodes is refused at the door"
 )]
 
+use std::collections::HashMap;
+
 use crate::geometry::vector;
 
 use super::MechanicsError;
+use super::element::at_points;
 
 /// A tetrahedral mesh in millimeters. Elements are numbered with the four-node
 /// ones first.
@@ -64,7 +67,7 @@ impl TetMesh {
             {
                 return Err(MechanicsError::NoSuchNode { element, node });
             }
-            let volume = mesh.volume_of(element);
+            let volume = smallest_volume(&mesh, element);
             if volume.is_nan() || volume <= 0.0 {
                 return Err(MechanicsError::Inverted { element, volume });
             }
@@ -178,6 +181,33 @@ impl TetMesh {
         bodies
     }
 
+    /// The same mesh with ten-node elements: each four-node element gets the
+    /// middles of its edges, shared with its neighbors.
+    #[must_use]
+    pub fn with_middles(&self) -> Self {
+        let mut nodes = self.nodes.clone();
+        let mut middles: HashMap<[u32; 2], u32> = HashMap::new();
+        let mut quadratic = self.quadratic.clone();
+        for corners in &self.linear {
+            let mut ten = [0; 10];
+            ten[..4].copy_from_slice(corners);
+            for (slot, [a, b]) in EDGES.into_iter().enumerate() {
+                let (a, b) = (corners[a], corners[b]);
+                ten[4 + slot] = *middles.entry([a.min(b), a.max(b)]).or_insert_with(|| {
+                    let ends = [nodes[at(a)], nodes[at(b)]];
+                    nodes.push(vector::scale(vector::add(ends[0], ends[1]), 0.5));
+                    (nodes.len() - 1) as u32
+                });
+            }
+            quadratic.push(ten);
+        }
+        Self {
+            nodes,
+            linear: Vec::new(),
+            quadratic,
+        }
+    }
+
     /// The same mesh with every node moved.
     #[must_use]
     pub(crate) fn moved(mut self, motion: impl Fn([f64; 3]) -> [f64; 3]) -> Self {
@@ -224,6 +254,20 @@ fn root(parent: &mut [u32], mut node: u32) -> u32 {
         node = parent[at(node)];
     }
     node
+}
+
+/// The volume of an element's corners or, if smaller, of what an integration
+/// point of it stands for: below zero where the edges bend too much.
+fn smallest_volume(mesh: &TetMesh, element: usize) -> f64 {
+    let mut smallest = mesh.volume_of(element);
+    at_points(mesh, element, |weight, _| {
+        smallest = if weight.is_nan() {
+            weight
+        } else {
+            smallest.min(weight)
+        }
+    });
+    smallest
 }
 
 /// The signed volume of a tetrahedron.

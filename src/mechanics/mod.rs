@@ -6,17 +6,25 @@
 
 mod amg;
 mod assembly;
+#[cfg(test)]
+mod closed_forms;
 mod element;
 mod iterate;
+mod material;
 mod matrix;
 mod mesh;
 mod order;
 mod parallel;
 mod quality;
 mod solve;
+mod stress;
 mod stuffing;
 
 pub use element::Elastic;
+pub use material::Clamp;
+pub use material::Density;
+pub use material::LAWS;
+pub use material::Law;
 pub use mesh::TetMesh;
 pub use parallel::Threads;
 pub use quality::QualityReport;
@@ -26,6 +34,11 @@ pub use solve::Method;
 pub use solve::Solution;
 pub use solve::Solver;
 pub use solve::Support;
+pub use stress::Layer;
+pub use stress::Patch;
+pub use stress::Stress;
+pub use stress::element_stress;
+pub use stress::nodal_stress;
 pub use stuffing::stuff;
 pub use stuffing::stuff_field;
 
@@ -104,6 +117,12 @@ pub enum MechanicsError {
     BadLoad {
         /// The node's index.
         node: u32,
+    },
+    /// A patch of the surface holds no triangle.
+    #[error("the patch {patch} is empty")]
+    NoPatch {
+        /// Its name.
+        patch: String,
     },
     /// A body could move without being strained.
     #[error("the body of node {node} is not held: {free} rigid motions are free")]

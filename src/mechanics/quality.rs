@@ -125,7 +125,7 @@ mod tests {
             [-1.0, 1.0, -1.0],
             [-1.0, -1.0, 1.0],
         ];
-        let mesh = TetMesh::new(corners.to_vec(), vec![[0, 1, 2, 3]], vec![]).unwrap();
+        let mesh = TetMesh::new(corners.to_vec(), vec![[0, 2, 1, 3]], vec![]).unwrap();
         let report = mesh.quality();
         let angle = (1.0_f64 / 3.0).acos().to_degrees();
         assert!((report.mean_quality - 1.0).abs() < 1e-12);

@@ -182,3 +182,116 @@ fn principal_axes<F: Frame>(surface: &SurfaceMesh<F>) -> [[f64; 3]; 3] {
     let thin = vector::unit(vector::cross(wide, long));
     [thin, vector::unit(vector::cross(long, thin)), long]
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::geometry::Model;
+    use crate::geometry::Rigid;
+
+    /// A closed surface: a ball of rings, stretched and dented, tilted.
+    fn potato(radii: [f64; 3], dent: f64) -> SurfaceMesh<Model> {
+        const RINGS: u32 = 40;
+        let angle = |i: u32, of: u32| f64::from(i) / f64::from(of);
+        let mut vertices = vec![[0.0, 0.0, 1.0]];
+        for ring in 1..RINGS {
+            let (sin, cos) = (std::f64::consts::PI * angle(ring, RINGS)).sin_cos();
+            for i in 0..RINGS {
+                let (y, x) = (std::f64::consts::TAU * angle(i, RINGS)).sin_cos();
+                vertices.push([sin * x, sin * y, cos]);
+            }
+        }
+        vertices.push([0.0, 0.0, -1.0]);
+        let at = |ring: u32, i: u32| 1 + (ring - 1) * RINGS + i % RINGS;
+        let last = 1 + (RINGS - 1) * RINGS;
+        let mut triangles = Vec::new();
+        for i in 0..RINGS {
+            triangles.push([0, at(1, i), at(1, i + 1)]);
+            triangles.push([last, at(RINGS - 1, i + 1), at(RINGS - 1, i)]);
+            for ring in 1..RINGS - 1 {
+                triangles.push([at(ring, i), at(ring + 1, i), at(ring + 1, i + 1)]);
+                triangles.push([at(ring, i), at(ring + 1, i + 1), at(ring, i + 1)]);
+            }
+        }
+        for vertex in &mut vertices {
+            let size = 1.0 + dent * (5.0 * vertex[0]).sin() * (4.0 * vertex[2]).cos();
+            *vertex = std::array::from_fn(|i| vertex[i] * radii[i] * size);
+        }
+        let tilt = Rigid::<Model, Model>::from_rotation_vector([0.4, -0.7, 0.2], [8.0, 3.0, 1.0]);
+        SurfaceMesh::new(vertices, triangles).unwrap().moved(&tilt)
+    }
+
+    fn fill_with(surface: &SurfaceMesh<Model>, edge: f64, threads: usize) -> TetMesh {
+        stuff(surface, Millimeters::new(edge), Threads::new(threads)).unwrap()
+    }
+
+    #[test]
+    fn shapes_are_filled_with_good_elements_to_their_volume() {
+        for (radii, dent) in [
+            ([8.0, 8.0, 8.0], 0.0),
+            ([6.0, 9.0, 20.0], 0.15),
+            ([4.0, 15.0, 9.0], 0.2),
+        ] {
+            let surface = potato(radii, dent);
+            let mesh = fill_with(&surface, 1.0, 2);
+            let quality = mesh.quality();
+            let volume = quality.volume_mm3 / surface.signed_volume();
+            assert!((volume - 1.0).abs() < 0.01, "{volume}");
+            assert!(quality.min_dihedral_deg > 10.0, "{quality:?}");
+            assert!(quality.max_dihedral_deg < 165.0, "{quality:?}");
+            assert!(quality.mean_quality > 0.85, "{quality:?}");
+            assert!((quality.mean_edge_mm - 1.0).abs() < 0.05, "{quality:?}");
+            assert_eq!(quality.inverted, 0);
+            assert!(mesh.bodies().iter().all(|body| *body == Some(0)));
+        }
+    }
+
+    #[test]
+    fn the_mesh_is_the_same_for_any_number_of_threads_and_its_boundary_is_closed() {
+        let surface = potato([5.0, 7.0, 12.0], 0.1);
+        let mesh = fill_with(&surface, 1.2, 1);
+        for threads in [2, 5] {
+            assert!(fill_with(&surface, 1.2, threads) == mesh);
+        }
+        let skin = SurfaceMesh::<Model>::new(mesh.nodes().to_vec(), mesh.boundary()).unwrap();
+        assert_eq!(skin.open_edges(), 0);
+        assert!((skin.signed_volume() / mesh.volume() - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_cannot_be_filled_is_refused() {
+        let whole = potato([5.0; 3], 0.0);
+        let mut triangles = whole.triangles().to_vec();
+        triangles.pop();
+        let holed = SurfaceMesh::<Model>::new(whole.vertices().to_vec(), triangles).unwrap();
+        let check = |surface: &SurfaceMesh<Model>, edge: f64| {
+            stuff(surface, Millimeters::new(edge), Threads::new(1)).unwrap_err()
+        };
+        assert_eq!(
+            check(&holed, 1.0),
+            MechanicsError::NotClosed { open_edges: 3 }
+        );
+        assert!(matches!(
+            check(&whole, 9.0),
+            MechanicsError::TooCoarse { .. }
+        ));
+        assert_eq!(check(&whole, 1e-6), MechanicsError::TooLarge);
+        assert_eq!(check(&whole, f64::NAN), MechanicsError::TooLarge);
+    }
+
+    #[test]
+    fn crumbs_are_left_out() {
+        let length = |p: [f64; 3]| vector::length(p);
+        let field = |p: [f64; 3]| (4.0 - length(p)).max(0.4 - length(vector::sub(p, [6.0; 3])));
+        let mesh = stuff_field(
+            [[-8.0; 3], [8.0; 3]],
+            Millimeters::new(0.7),
+            Threads::new(2),
+            field,
+        );
+        let mesh = mesh.unwrap();
+        assert!(mesh.bodies().iter().all(|body| *body == Some(0)));
+        assert!(mesh.nodes().iter().all(|node| length(*node) < 4.1));
+    }
+}
