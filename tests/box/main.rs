@@ -1,4 +1,8 @@
 //! The appliance from outside: one binary, a file a subject.
 
+mod central;
+mod forward;
 mod inference;
 mod pixels;
+mod pki;
+mod results;
