@@ -1,0 +1,48 @@
+//! Invents people for tests and training: forearms drawn from published
+//! statistics, and the X-rays that would be taken of them.
+//!
+//! No bone here is a person's. A subject is a seed; the same seed is always the
+//! same subject, and the seeds of training, validation and test are disjoint,
+//! so a split by seed is a split by subject.
+
+mod body;
+mod parameters;
+mod radius;
+mod subject;
+mod tube;
+mod ulna;
+mod xray;
+
+pub use parameters::Parameters;
+pub use subject::Subject;
+pub use xray::Detail;
+pub use xray::SimulatedXray;
+
+use std::ops::Range;
+
+use crate::anatomy::AnatomyError;
+use crate::geometry::GeometryError;
+use crate::radiography::RadiographyError;
+
+/// Subjects that models are made from: mean, modes and network weights.
+pub const TRAINING_SEEDS: Range<u64> = 0..1_000_000;
+/// Subjects that choices are made on: when to stop, the stated errors.
+pub const VALIDATION_SEEDS: Range<u64> = 1_000_000..1_100_000;
+/// Subjects that figures are reported on, and nothing else.
+pub const TEST_SEEDS: Range<u64> = 2_000_000..2_100_000;
+/// Subjects of demonstrations and of the appliance's own tests.
+pub const DEMO_SEEDS: Range<u64> = 3_000_000..3_100_000;
+
+/// Why a subject could not be invented.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PhantomError {
+    /// A generated surface is not one.
+    #[error("generating a surface")]
+    Geometry(#[from] GeometryError),
+    /// A generated bone has no readable landmarks.
+    #[error("reading the landmarks of a generated bone")]
+    Anatomy(#[from] AnatomyError),
+    /// A generated scene cannot be exposed.
+    #[error("exposing a generated wrist")]
+    Radiography(#[from] RadiographyError),
+}
