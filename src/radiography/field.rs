@@ -232,7 +232,10 @@ mod tests {
             columns: 800,
         };
         let told = context([Some(camera), None]);
-        assert_eq!(told, [0.0, 0.1, -0.2, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(
+            told,
+            [0.0, 0.1, -0.2, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+        );
     }
 
     #[test]

@@ -2,3 +2,5 @@
 
 mod inference;
 mod pixels;
+mod wrist;
+mod xray;
