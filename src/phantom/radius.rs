@@ -86,7 +86,7 @@ impl<'a> Radius<'a> {
         let exponent = 2.05 + (p.square - 2.05) * wide;
         let mut reach = oval(
             angle,
-            [half_x(14.8), half_x(14.2)],
+            [half_x(15.9), half_x(14.2)],
             [half_y(9.6, back), half_y(9.3, front) + lip],
             exponent,
         );
@@ -99,14 +99,16 @@ impl<'a> Radius<'a> {
             let y = reach * angle.sin();
             reach -= p.notch * bell(y, 5.4) * bell(level - 3.0, 5.5) * step(-angle.cos() / 0.5);
         }
-        // The rim is rounded, not an edge.
-        reach *= 1.0 - 0.035 * (1.0 - (level / 1.6).min(1.0)).powi(2);
+        // The rim is rounded, not an edge, and the styloid most of all.
+        let thumb = angle.cos().max(0.0).powi(3);
+        let over = 1.6 + 4.4 * thumb;
+        reach *= 1.0 - (0.035 + 0.15 * thumb) * (1.0 - (level / over).min(1.0)).powi(2);
         [reach * angle.cos(), reach * angle.sin()]
     }
 
     /// The joint plane with the styloid on it.
     fn plane(&self, [x, y]: [f64; 2]) -> f64 {
-        let styloid = self.p.styloid * bell(x - self.tip_x, 6.0) * bell(y, 5.5);
+        let styloid = self.p.styloid * bell(x - self.tip_x, 5.0) * bell(y, 5.0);
         self.slope[0] * x + self.slope[1] * y + styloid
     }
 

@@ -156,7 +156,8 @@ fn import_faults(house: &House, source: &Source<'_>) -> Vec<(usize, String)> {
         }
     }
     for (line, rest) in source.paths("super") {
-        if rest.starts_with("super") {
+        let supers = 1 + rest.matches("super::").count();
+        if supers > 1 && supers >= source.depth(line) {
             faults.push((line, "super::super leaves the room".into()));
         }
     }
