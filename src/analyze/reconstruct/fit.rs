@@ -95,17 +95,17 @@ pub(super) fn before_detector(
     Ok(lying.with_vertices(moved)?)
 }
 
-/// The path lengths through one bone on a square grid around the image's middle,
-/// and through the space inside its cortex. `None` when it is not in the beam.
+/// The path lengths through one bone on a square grid around the image's
+/// middle, in millimeters. `None` when it is not in the beam.
 pub(super) fn shadow(
     bone: &SurfaceMesh<Detector>,
     camera: Camera,
     pixel_mm: f64,
     pixels: u32,
-) -> Option<PathImage> {
+) -> Option<Vec<f64>> {
     let mut paths = PathImage::new(field_camera(camera, pixel_mm, pixels));
-    paths.add(bone, 1.0).ok()?;
-    Some(paths)
+    paths.add(bone, [1.0]).ok()?;
+    Some(paths.millimeters(0))
 }
 
 /// How well a view fits the bones as they are said to lie in it.
@@ -118,21 +118,20 @@ pub(super) fn fit(
     poses: &[Rigid<Model, Detector>; 2],
 ) -> Result<Fit, AnalyzeError> {
     let side = u32::try_from(FIELD_PIXELS).unwrap_or(128);
+    // Two numbers a pixel: the whole bone, and the bone with its spongy inside.
     let mut image = PathImage::new(field_camera(shot.camera, FIELD_PIXEL_MM, side));
-    let mut whole = image.clone();
     for (bone, pose) in Bone::ALL.into_iter().zip(poses) {
         let outer = before_detector(forearm.bone(bone), pose, shot.camera)?;
         let inside = hollow(&outer)?;
         let added = image
-            .add(&outer, 1.0)
-            .and_then(|()| image.add(&inside, CANCELLOUS - 1.0))
-            .and_then(|()| whole.add(&outer, 1.0));
+            .add(&outer, [1.0, 1.0])
+            .and_then(|()| image.add(&inside, [0.0, CANCELLOUS - 1.0]));
         if added.is_err() {
             return Ok(Fit::NONE);
         }
     }
-    let band = band(&whole.millimeters());
-    let simulated = image.millimeters();
+    let band = band(&image.millimeters(0));
+    let simulated = image.millimeters(1);
     let given: Vec<f64> = shot.field.iter().map(|value| f64::from(*value)).collect();
     Ok(correlation(&given, &simulated, &band))
 }

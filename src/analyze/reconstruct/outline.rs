@@ -42,7 +42,7 @@ pub(super) fn outline(
         let [column, row] = shot.as_taken(shot.camera.pixel_of(place));
         [column, row].map(|value| (value * 10.0).round() / 10.0)
     };
-    let traced = trace(&paths.millimeters(), PIXELS as usize, THRESHOLD_MM);
+    let traced = trace(&paths, PIXELS as usize, THRESHOLD_MM);
     let lines = traced.into_iter().filter(|line| line.len() >= 12);
     Ok(lines
         .map(|line| line.into_iter().map(in_image).collect())

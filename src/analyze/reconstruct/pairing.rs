@@ -158,8 +158,8 @@ mod tests {
         let (pa, lateral) = (wrist(View::Pa, R), wrist(View::Lateral, R));
         let left = [wrist(View::Pa, L), wrist(View::Lateral, L)];
         check(&[], Err(Code::NoWristPa));
-        check(&[lateral.clone()], Err(Code::NoWristPa));
-        check(&[pa.clone()], Err(Code::NoWristLateral));
+        check(std::slice::from_ref(&lateral), Err(Code::NoWristPa));
+        check(std::slice::from_ref(&pa), Err(Code::NoWristLateral));
         check(
             &[pa.clone(), left[1].clone()],
             Err(Code::LateralityConflict),
