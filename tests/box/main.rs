@@ -4,5 +4,7 @@ mod central;
 mod forward;
 mod inference;
 mod pixels;
+mod wrist;
+mod xray;
 mod pki;
 mod results;
