@@ -2,3 +2,4 @@
 
 mod inference;
 mod pixels;
+mod receive;
