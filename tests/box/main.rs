@@ -6,6 +6,7 @@ mod forward;
 mod inference;
 mod objects;
 mod pixels;
+mod receive;
 mod planted;
 mod wrist;
 mod xray;
