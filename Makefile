@@ -33,8 +33,9 @@ bench: ## the promises about time and memory (benches/), in a release build
 	@setup/bench.sh
 
 train: ## the models again from nothing (training/)
-	@setup/setup.sh demo
-	@training/train.sh
+	@setup/setup.sh train
+	/usr/bin/python3 -m unittest discover -s training
+	training/train.sh
 
 arm64: ## the box's binary for its hardware, started under an emulator
 	@setup/arm64.sh
