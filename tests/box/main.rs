@@ -6,3 +6,4 @@ mod inference;
 mod pixels;
 mod pki;
 mod results;
+mod synth;
