@@ -12,3 +12,4 @@ mod wrist;
 mod xray;
 mod pki;
 mod results;
+mod synth;
