@@ -1,4 +1,5 @@
 //! The appliance from outside: one binary, a file a subject.
 
+mod dashboard;
 mod inference;
 mod pixels;
