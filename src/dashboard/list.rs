@@ -159,16 +159,15 @@ fn line(board: &Board, reader: &Reader, row: &StudyRow, now: Moment) -> Markup {
 
 /// How many images, which views, and when the list closes.
 fn images(board: &Board, reader: &Reader, row: &StudyRow, now: Moment) -> Markup {
-    let mut views: Vec<ViewCode> = Vec::new();
-    for view in &row.views {
-        if !views.contains(view) {
-            views.push(*view);
-        }
-    }
-    let words: Vec<&str> = views
-        .into_iter()
-        .map(|code| reader.say(view(code)))
-        .collect();
+    let order = [
+        ViewCode::Pa,
+        ViewCode::Ap,
+        ViewCode::Lateral,
+        ViewCode::Oblique,
+        ViewCode::Unknown,
+    ];
+    let views = order.into_iter().filter(|view| row.views.contains(view));
+    let words: Vec<&str> = views.map(|code| reader.say(view(code))).collect();
     let count = if row.images == 1 {
         Text::OneImage
     } else {

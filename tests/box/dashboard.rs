@@ -218,7 +218,10 @@ async fn a_study_shows_pictures_bones_and_figures_with_their_error() {
             ArtefactRole::Preview => "image/png",
             ArtefactRole::Overlay => "application/json",
             ArtefactRole::Scene => "model/gltf-binary",
-            _ => "model/stl",
+            ArtefactRole::Thumbnail
+            | ArtefactRole::Surface
+            | ArtefactRole::Reconstruction
+            | ArtefactRole::ResultObject => "model/stl",
         };
         assert_eq!(answer.header("content-type"), kind, "{}", artefact.name);
         if artefact.role == ArtefactRole::Surface {

@@ -104,7 +104,7 @@ pub(super) fn sending(reader: &Reader, detail: &StudyDetail, has_central: bool) 
             } @else {
                 p.muted { (reader.say(Text::NothingSent)) }
             }
-            @if !has_central && !refused { p.muted { (reader.say(Text::NoCentral)) } }
+            @if !has_central && !refused && detail.acknowledged.is_none() { p.muted { (reader.say(Text::NoCentral)) } }
         }
     }
 }

@@ -20,12 +20,10 @@ pub(super) fn panel(reader: &Reader, detail: &StudyDetail) -> Markup {
     html! {
         section.panel id="steps" data-part {
             h2 { (reader.say(Text::Steps)) }
-            div.scroll {
-                table {
-                    thead { tr { @for head in heads { th scope="col" { (reader.say(head)) } } } }
-                    tbody {
-                        @for state in State::ALL { (line(reader, detail, state)) }
-                    }
+            table.cards {
+                thead { tr { @for head in heads { th scope="col" { (reader.say(head)) } } } }
+                tbody {
+                    @for state in State::ALL { (line(reader, detail, state)) }
                 }
             }
             @if let Some(whole) = whole {
@@ -46,12 +44,15 @@ fn line(reader: &Reader, detail: &StudyDetail, state: State) -> Markup {
             th scope="row" { (reader.say(step(state))) }
             @match made {
                 Some(made) => {
-                    td { (moment(made.started)) }
-                    td.nowrap { (duration(reader, made.finished.since(made.started))) }
-                    td { (made.attempt) }
+                    td data-head=(reader.say(Text::Started)) { (moment(made.started)) }
+                    td.nowrap data-head=(reader.say(Text::Duration)) {
+                        (duration(reader, made.finished.since(made.started)))
+                    }
+                    td data-head=(reader.say(Text::Attempt)) { (made.attempt) }
                 }
                 None if reached => {
-                    td { (moment(detail.row.opened)) } td { "–" } td { "–" }
+                    td data-head=(reader.say(Text::Started)) { (moment(detail.row.opened)) }
+                    td {} td {}
                 }
                 None => td.muted colspan="3" { (reader.say(Text::StepOpen)) },
             }

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use bonebox::anatomy::Bone;
+use bonebox::anatomy::{Bone, Forearm, Side};
 use bonebox::audit::Event;
 use bonebox::clock::{Clock, Moment};
+use bonebox::geometry::Model;
 use bonebox::names::{Digest, LegalBasis};
 use bonebox::phantom::{DEMO_SEEDS, Detail, SimulatedXray, Subject};
 use bonebox::radiography::Photometric;
@@ -177,12 +178,16 @@ impl Invented {
                 artefacts.push(self.artefact(role, &format!("{name}-{end}"), &bytes));
             }
         }
+        let forearm = match subject.side {
+            Side::Right => subject.forearm.clone(),
+            Side::Left => subject.forearm.mirrored_x(),
+        };
         for bone in Bone::ALL {
-            let bytes = subject.forearm.bone(bone).to_stl("invented");
+            let bytes = forearm.bone(bone).to_stl("invented");
             let name = format!("{}.stl", bone.name());
             artefacts.push(self.artefact(ArtefactRole::Surface, &name, &bytes));
         }
-        artefacts.push(self.artefact(ArtefactRole::Scene, "bones.glb", &glb(&subject)));
+        artefacts.push(self.artefact(ArtefactRole::Scene, "bones.glb", &glb(&forearm)));
         let evidence = AnalyzedEvidence {
             outcome: Outcome::Reconstructed {
                 side: subject.side.letter(),
@@ -366,11 +371,11 @@ fn overlay(xray: &SimulatedXray, subject: &Subject) -> serde_json::Value {
 }
 
 /// Both bones as the smallest GLB that a viewer reads: positions and triangles.
-fn glb(subject: &Subject) -> Vec<u8> {
+fn glb(forearm: &Forearm<Model>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (mut views, mut accessors, mut meshes, mut nodes) = (vec![], vec![], vec![], vec![]);
     for (index, bone) in Bone::ALL.into_iter().enumerate() {
-        let mesh = subject.forearm.bone(bone);
+        let mesh = forearm.bone(bone);
         let start = bytes.len();
         for value in mesh.vertices().iter().flatten() {
             #[allow(
