@@ -116,3 +116,7 @@ say "built $binary ($(du -h "$binary" | cut -f1), needs $needs or newer)."
 [ "$(printf '%s\n' GLIBC_2.35 "$needs" | sort -V | tail -1)" = GLIBC_2.35 ] ||
     stop "it needs $needs: newer than the box's system has (2.35)."
 $emulator "$binary" --version
+
+say "running the tests of inference with the aarch64 ONNX Runtime under the emulator."
+BONEBOX_ONNXRUNTIME=$here/onnxruntime/$onnxruntime_name \
+    cargo test --locked --test box --target $triple --target-dir "$here/build" -- inference::

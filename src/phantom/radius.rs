@@ -7,12 +7,12 @@ use std::f64::consts::PI;
 use super::Parameters;
 use super::tube::Rings;
 use super::tube::Spot;
+use super::tube::Waves;
 use super::tube::apart;
 use super::tube::bell;
 use super::tube::flare;
 use super::tube::oval;
 use super::tube::step;
-use super::tube::waves;
 use crate::anatomy::Landmark;
 use crate::anatomy::LandmarkIds;
 
@@ -30,6 +30,7 @@ pub(super) struct Radius<'a> {
     p: &'a Parameters,
     slope: [f64; 2],
     tip_x: f64,
+    waves: Waves,
 }
 
 impl<'a> Radius<'a> {
@@ -38,6 +39,7 @@ impl<'a> Radius<'a> {
             p,
             slope: [0.0; 2],
             tip_x: 0.0,
+            waves: Waves::new(&p.radius_waves, 1.0),
         };
         let rim = |angle| radius.section(0.0, angle);
         let (dorsal, volar) = (rim(DORSAL_CORNER), rim(VOLAR_CORNER));
@@ -145,8 +147,7 @@ impl<'a> Radius<'a> {
         };
         let [x, y] = self.middle(level);
         let bare = [xy[0] + x, xy[1] + y, z];
-        let shift = waves(bare, &p.radius_waves, 1);
-        std::array::from_fn(|i| (bare[i] + shift[i]) * p.size)
+        self.waves.bend(bare).map(|v| v * p.size)
     }
 
     /// Thickness of the cortex at a spot.

@@ -109,7 +109,9 @@ impl Subject {
     /// cortex.
     pub(super) fn shells(&self) -> Result<[Forearm<Model>; 2], PhantomError> {
         let builder = Builder::new(&self.parameters);
-        Ok([builder.outer(LONG)?, builder.inner(LONG)?])
+        let outer = builder.outer(LONG)?;
+        let inner = builder.inner(&outer, LONG)?;
+        Ok([outer, inner])
     }
 }
 
@@ -149,8 +151,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The outer surface, moved inward by the thickness of the cortex.
-    fn inner(&self, length: f64) -> Result<Forearm<Model>, PhantomError> {
-        let outer = self.outer(length)?;
+    fn inner(&self, outer: &Forearm<Model>, length: f64) -> Result<Forearm<Model>, PhantomError> {
         let radius = hollow(&outer.radius, &Radius::rings(length), |s| {
             self.radius.cortex(s)
         })?;

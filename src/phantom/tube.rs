@@ -163,33 +163,57 @@ pub(super) fn apart(a: f64, b: f64) -> f64 {
     }
 }
 
-/// The shift of a place by smooth waves of fixed length and direction and
-/// these amplitudes: what differs between people and has no name.
-pub(super) fn waves(at: [f64; 3], amplitudes: &[f64], kind: u64) -> [f64; 3] {
-    let mut shift = [0.0; 3];
-    for (number, amplitude) in amplitudes.iter().enumerate() {
-        // A fixed, irregular set: the same for every subject.
-        let n = number as f64 + kind as f64 * 0.37;
-        let length = 22.0 + 34.0 * (0.5 + 0.5 * (2.3 * n).sin());
-        let way = [
-            (1.9 * n).sin(),
-            (2.7 * n + 1.0).sin(),
-            (1.1 * n + 2.0).cos(),
-        ];
-        let norm = (way.iter().map(|w| w * w).sum::<f64>()).sqrt().max(0.2);
-        let phase = (0..3).map(|i| way[i] * at[i]).sum::<f64>() / norm * std::f64::consts::TAU
-            / length
-            + 1.7 * n;
-        let push = [
-            (3.1 * n).cos(),
-            (4.3 * n + 0.5).sin(),
-            0.5 * (5.9 * n).cos(),
-        ];
-        for axis in 0..3 {
-            shift[axis] += amplitude * phase.sin() * push[axis];
-        }
+/// Smooth waves of fixed length and direction that bend a bone: what differs
+/// between people and has no name.
+pub(super) struct Waves(Vec<Wave>);
+
+struct Wave {
+    /// Radians a millimeter, along each axis.
+    pace: [f64; 3],
+    phase: f64,
+    /// The largest shift.
+    push: [f64; 3],
+}
+
+impl Waves {
+    /// The waves of a kind of bone with these amplitudes. Their lengths and
+    /// directions are irregular, and the same for every subject.
+    pub(super) fn new(amplitudes: &[f64], kind: f64) -> Self {
+        let wave = |(number, amplitude): (usize, &f64)| {
+            let n = number as f64 + kind * 0.37;
+            let length = 22.0 + 34.0 * (0.5 + 0.5 * (2.3 * n).sin());
+            let way = [
+                (1.9 * n).sin(),
+                (2.7 * n + 1.0).sin(),
+                (1.1 * n + 2.0).cos(),
+            ];
+            let norm = way.iter().map(|w| w * w).sum::<f64>().sqrt().max(0.2);
+            let push = [
+                (3.1 * n).cos(),
+                (4.3 * n + 0.5).sin(),
+                0.5 * (5.9 * n).cos(),
+            ];
+            Wave {
+                pace: way.map(|w| w / norm * std::f64::consts::TAU / length),
+                phase: 1.7 * n,
+                push: push.map(|v| v * amplitude),
+            }
+        };
+        Self(amplitudes.iter().enumerate().map(wave).collect())
     }
-    shift
+
+    /// A place, shifted.
+    pub(super) fn bend(&self, at: [f64; 3]) -> [f64; 3] {
+        let mut place = at;
+        for wave in &self.0 {
+            let phase = (0..3).map(|i| wave.pace[i] * at[i]).sum::<f64>() + wave.phase;
+            let height = phase.sin();
+            for axis in 0..3 {
+                place[axis] += wave.push[axis] * height;
+            }
+        }
+        place
+    }
 }
 
 #[cfg(test)]

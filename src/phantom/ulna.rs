@@ -6,12 +6,12 @@ use std::f64::consts::PI;
 use super::Parameters;
 use super::tube::Rings;
 use super::tube::Spot;
+use super::tube::Waves;
 use super::tube::apart;
 use super::tube::bell;
 use super::tube::flare;
 use super::tube::oval;
 use super::tube::step;
-use super::tube::waves;
 use crate::anatomy::Landmark;
 use crate::anatomy::LandmarkIds;
 
@@ -27,12 +27,17 @@ pub(super) struct Ulna<'a> {
     p: &'a Parameters,
     /// Where its dome comes to lie.
     at: [f64; 3],
+    waves: Waves,
 }
 
 impl<'a> Ulna<'a> {
     /// Beside the notch (x, of size one) and with its dome at a height as it is.
     pub(super) fn new(p: &'a Parameters, notch_x: f64, dome_z_mm: f64) -> Self {
-        let mut ulna = Self { p, at: [0.0; 3] };
+        let mut ulna = Self {
+            p,
+            at: [0.0; 3],
+            waves: Waves::new(&p.ulna_waves, 2.0),
+        };
         let reach = ulna.section(3.0, 0.0)[0] + 1.9;
         ulna.at = [notch_x - reach, p.ulna_dorsal, 0.0];
         let now = ulna.dome_height();
@@ -114,8 +119,7 @@ impl<'a> Ulna<'a> {
                 [x, y, self.end([x, y], part)]
             }
         };
-        let shift = waves(bare, &p.ulna_waves, 2);
-        let bent: [f64; 3] = std::array::from_fn(|i| bare[i] + shift[i]);
+        let bent = self.waves.bend(bare);
         // Toward the elbow the ulna runs away from the radius.
         let (sine, cosine) = p.spread_deg.to_radians().sin_cos();
         let x = bent[0] * cosine + bent[2] * sine;

@@ -25,6 +25,9 @@ use crate::radiography::Scene;
 use crate::radiography::Tissue;
 use crate::radiography::expose;
 
+/// The least distance from a bone to the detector: skin and the detector's cover.
+const CLEARANCE_MM: f64 = 8.0;
+
 /// How finely an X-ray is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
@@ -163,11 +166,19 @@ impl<'a> Wrist<'a> {
         random: &mut Random,
     ) -> Result<SimulatedXray, PhantomError> {
         let subject = self.subject;
-        let radius_pose = lay(projection, random);
-        let radius = projection.pose(radius_pose);
+        let mut radius_pose = lay(projection, random);
         // The radius turns about the ulnar head: between views never the same.
-        let turned = random.around(0.0, 5_f64.to_radians(), 2.5);
-        let ulna = about_ulna(subject, turned).then(&radius);
+        let turned = about_ulna(subject, random.around(0.0, 5_f64.to_radians(), 2.5));
+        // No bone lies in the detector: an arm that leans is lifted.
+        let lying = projection.pose(radius_pose);
+        let outer = self.shells[0].moved_apart([&lying, &turned.then(&lying)]);
+        let lowest = Bone::ALL
+            .map(|bone| outer.bone(bone).bounds()[1][2])
+            .into_iter()
+            .fold(f64::NEG_INFINITY, f64::max);
+        radius_pose[5] -= (lowest + CLEARANCE_MM).max(0.0);
+        let radius = projection.pose(radius_pose);
+        let ulna = turned.then(&radius);
         let truth = [radius, ulna];
         let pose = truth.map(|motion| projection.vector_of(&motion));
         let camera = self.camera(detail, sid_mm, -radius_pose[5], random);

@@ -146,22 +146,16 @@ pub fn expose(
     exposure: &Exposure,
 ) -> Result<Vec<u16>, RadiographyError> {
     let camera = camera.checked()?;
-    let mut water = PathImage::new(camera);
-    let mut bone = PathImage::new(camera);
+    let mut paths = PathImage::new(camera);
     for (mesh, change) in &scene.parts {
-        if change.water != 0.0 {
-            water.add(mesh, change.water)?;
-        }
-        if change.bone != 0.0 {
-            bone.add(mesh, change.bone)?;
-        }
+        paths.add(mesh, [change.water, change.bone])?;
     }
-    let mut bone = bone.millimeters();
+    let mut bone = paths.millimeters(1);
     if let Some((letter, middle)) = exposure.marker {
         marker::lay(&camera, letter, middle, &mut bone);
     }
-    let mut beam: Vec<f64> = water
-        .millimeters()
+    let mut beam: Vec<f64> = paths
+        .millimeters(0)
         .iter()
         .zip(&bone)
         .map(|(water, bone)| transmitted(water.max(0.0), bone.max(0.0)))

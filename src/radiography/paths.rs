@@ -24,26 +24,27 @@ use crate::geometry::SurfaceMesh;
 /// Fixed-point steps a pixel.
 const STEPS: f64 = 4096.0;
 
-/// A sum of weighted path lengths, a number a pixel, in millimeters.
+/// Sums of weighted path lengths, `N` numbers a pixel, in millimeters: one for
+/// each material that surfaces are weighed by.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PathImage {
+pub struct PathImage<const N: usize> {
     camera: Camera,
     /// Path lengths as multiples of the length of the pixel's whole ray.
-    parts: Vec<f64>,
+    parts: Vec<[f64; N]>,
 }
 
-impl PathImage {
+impl<const N: usize> PathImage<N> {
     /// An empty beam.
     #[must_use]
     pub fn new(camera: Camera) -> Self {
         let pixels = camera.rows as usize * camera.columns as usize;
         Self {
             camera,
-            parts: vec![0.0; pixels],
+            parts: vec![[0.0; N]; pixels],
         }
     }
 
-    /// Adds the paths through a closed surface, times a weight.
+    /// Adds the paths through a closed surface, times a weight for each material.
     ///
     /// # Errors
     /// [`RadiographyError::OutOfBeam`] when a vertex is not between source and
@@ -51,7 +52,7 @@ impl PathImage {
     pub fn add(
         &mut self,
         mesh: &SurfaceMesh<Detector>,
-        weight: f64,
+        weights: [f64; N],
     ) -> Result<(), RadiographyError> {
         let camera = self.camera;
         let corners = mesh
@@ -74,15 +75,15 @@ impl PathImage {
             })
             .collect::<Result<Vec<_>, _>>()?;
         for triangle in mesh.triangles() {
-            self.fill(triangle.map(|v| corners[v as usize]), weight);
+            self.fill(triangle.map(|v| corners[v as usize]), weights);
         }
         Ok(())
     }
 
     /// Adds one triangle.
-    fn fill(&mut self, [a, mut b, mut c]: [Corner; 3], weight: f64) {
+    fn fill(&mut self, [a, mut b, mut c]: [Corner; 3], weights: [f64; N]) {
         let mut area = edge(a.at, b.at, c.at);
-        let mut signed = weight;
+        let mut sign = 1.0;
         if area == 0 {
             return;
         }
@@ -90,7 +91,7 @@ impl PathImage {
             // Facing the source: the ray enters here.
             std::mem::swap(&mut b, &mut c);
             area = -area;
-            signed = -weight;
+            sign = -1.0;
         }
         let columns = i64::from(self.camera.columns);
         let span = |axis: usize, end: i64| {
@@ -117,23 +118,28 @@ impl PathImage {
                     let depth = share[0] as f64 * inverse[0]
                         + share[1] as f64 * inverse[1]
                         + share[2] as f64 * inverse[2];
-                    self.parts[(line + column) as usize] += signed / depth;
+                    let part = sign / depth;
+                    let sums = &mut self.parts[(line + column) as usize];
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        *sum += weight * part;
+                    }
                 }
             }
         }
     }
 
-    /// The sums in millimeters, row after row. Lengths that rounding made
-    /// smaller than zero are kept as they are.
+    /// The sums of one material in millimeters, row after row. What rounding
+    /// made a little smaller than zero is kept as it is.
     #[must_use]
-    pub fn millimeters(&self) -> Vec<f64> {
+    pub fn millimeters(&self, material: usize) -> Vec<f64> {
         let columns = self.camera.columns as usize;
         let [px, py] = self.camera.principal_point_mm;
         self.parts
             .iter()
             .enumerate()
-            .map(|(index, part)| {
-                if *part == 0.0 {
+            .map(|(index, parts)| {
+                let part = parts.get(material).copied().unwrap_or(0.0);
+                if part == 0.0 {
                     return 0.0;
                 }
                 let pixel = [(index % columns) as f64, (index / columns) as f64];
@@ -235,9 +241,9 @@ mod tests {
         // faces, on which a careless test counts the path twice or not at all.
         let mut image = PathImage::new(camera(41));
         image
-            .add(&block([-5.0, -5.0, -60.0], [5.0, 5.0, -40.0]), 1.0)
+            .add(&block([-5.0, -5.0, -60.0], [5.0, 5.0, -40.0]), [1.0])
             .unwrap();
-        let paths = image.millimeters();
+        let paths = image.millimeters(0);
         let at = |row: usize, column: usize| paths[row * 41 + column];
         for i in 15..=25 {
             for j in 15..=25 {
@@ -255,11 +261,11 @@ mod tests {
         let center = [1.3, -2.1, -50.0];
         let ball = ball(center, 12.0, 96);
         let mut image = PathImage::new(camera(101));
-        image.add(&ball, 1.0).unwrap();
+        image.add(&ball, [1.0]).unwrap();
         let camera = camera(101);
         let source = camera.source().xyz();
         let mut worst: f64 = 0.0;
-        for (index, found) in image.millimeters().iter().enumerate() {
+        for (index, found) in image.millimeters(0).iter().enumerate() {
             let [x, y] = camera.place_of([(index % 101) as f64, (index / 101) as f64]);
             let ray = unit([x - source[0], y - source[1], -source[2]]);
             let to: [f64; 3] = std::array::from_fn(|i| center[i] - source[i]);
@@ -272,7 +278,12 @@ mod tests {
             }
         }
         assert!(worst < 0.06, "{worst}");
-        assert!(image.millimeters().iter().all(|p| *p > -1e-3 && *p < 24.01));
+        assert!(
+            image
+                .millimeters(0)
+                .iter()
+                .all(|p| *p > -1e-3 && *p < 24.01)
+        );
     }
 
     fn unit(v: [f64; 3]) -> [f64; 3] {
@@ -313,21 +324,23 @@ mod tests {
     fn what_reaches_out_of_the_image_is_cut_and_what_leaves_the_beam_refused() {
         let mut image = PathImage::new(camera(21));
         image
-            .add(&block([-50.0, -50.0, -60.0], [50.0, 50.0, -40.0]), 1.0)
+            .add(&block([-50.0, -50.0, -60.0], [50.0, 50.0, -40.0]), [1.0])
             .unwrap();
-        assert!(image.millimeters().iter().all(|p| (p - 20.0).abs() < 0.01));
+        assert!(image.millimeters(0).iter().all(|p| (p - 20.0).abs() < 0.01));
         let behind = block([-5.0, -5.0, -10.0], [5.0, 5.0, 5.0]);
-        assert_eq!(image.add(&behind, 1.0), Err(RadiographyError::OutOfBeam));
+        assert_eq!(image.add(&behind, [1.0]), Err(RadiographyError::OutOfBeam));
         let beyond = block([-5.0, -5.0, -1001.0], [5.0, 5.0, -900.0]);
-        assert_eq!(image.add(&beyond, 1.0), Err(RadiographyError::OutOfBeam));
+        assert_eq!(image.add(&beyond, [1.0]), Err(RadiographyError::OutOfBeam));
     }
 
     #[test]
     fn a_hollow_ball_is_outer_less_inner() {
         let mut image = PathImage::new(camera(41));
-        image.add(&ball([0.0, 0.0, -50.0], 8.0, 64), 1.0).unwrap();
-        image.add(&ball([0.0, 0.0, -50.0], 6.0, 64), -1.0).unwrap();
-        let middle = image.millimeters()[20 * 41 + 20];
+        image.add(&ball([0.0, 0.0, -50.0], 8.0, 64), [1.0]).unwrap();
+        image
+            .add(&ball([0.0, 0.0, -50.0], 6.0, 64), [-1.0])
+            .unwrap();
+        let middle = image.millimeters(0)[20 * 41 + 20];
         assert!((middle - 4.0).abs() < 0.02, "{middle}");
     }
 }

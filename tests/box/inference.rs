@@ -10,9 +10,11 @@ use bonebox::infer::{
 use bonebox::names::Digest;
 use tempfile::TempDir;
 
-/// Where set-up puts the library.
+/// Where set-up puts the library; that of another machine, where it is named.
 pub(crate) fn library() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/setup/onnxruntime/libonnxruntime.so.1.32.0")
+    let kept = "target/setup/onnxruntime/libonnxruntime.so.1.32.0";
+    let named = std::env::var_os("BONEBOX_ONNXRUNTIME").map(PathBuf::from);
+    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(kept))
 }
 
 /// The runtime of this process, as shipped.
