@@ -162,8 +162,8 @@ pub(crate) fn inverse<const N: usize>(block: &[[f64; N]; N]) -> [[f64; N]; N] {
     let mut a = *block;
     let mut b = [[0.0; N]; N];
     let largest = (0..N).fold(0.0_f64, |m, i| m.max(block[i][i]));
-    for i in 0..N {
-        b[i][i] = 1.0;
+    for (i, row) in b.iter_mut().enumerate() {
+        row[i] = 1.0;
     }
     for k in 0..N {
         let pivot = a[k][k];
@@ -217,10 +217,11 @@ mod tests {
     fn an_inverse_inverts() {
         let block = [[4.0, 1.0, 0.5], [1.0, 3.0, -0.2], [0.5, -0.2, 2.0]];
         let inverse = inverse(&block);
-        for i in 0..3 {
-            for j in 0..3 {
-                let product: f64 = (0..3).map(|k| block[i][k] * inverse[k][j]).sum();
-                assert!((product - if i == j { 1.0 } else { 0.0 }).abs() < 1e-12);
+        for (i, row) in block.iter().enumerate() {
+            let product: [f64; 3] =
+                std::array::from_fn(|j| (0..3).map(|k| row[k] * inverse[k][j]).sum());
+            for (j, value) in product.into_iter().enumerate() {
+                assert!((value - if i == j { 1.0 } else { 0.0 }).abs() < 1e-12);
             }
         }
     }

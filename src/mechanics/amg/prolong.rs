@@ -149,9 +149,9 @@ pub(super) fn coarse<T: Real, const N: usize>(
             for (other, sum) in &mut sums {
                 if *other as usize == column {
                     let largest = (0..6).fold(0.0_f64, |m, i| m.max(sum[i][i]));
-                    for i in 0..6 {
-                        if sum[i][i] <= 1e-12 * largest || sum[i][i] <= 0.0 {
-                            sum[i][i] = 1.0;
+                    for (i, row) in sum.iter_mut().enumerate() {
+                        if row[i] <= 1e-12 * largest || row[i] <= 0.0 {
+                            row[i] = 1.0;
                         }
                     }
                 }

@@ -9,6 +9,7 @@
 //! of the cuts that are too near, the paper lets it be any of them.
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     reason = "a lattice has fewer than 2^31 points (checked when it is made)"
 )]
 
@@ -286,7 +287,7 @@ fn keep_wedge([p, q]: [Corner; 2], [r, s]: [Corner; 2], kept: &mut Vec<[Key; 4]>
         (2, 0) => !toward_s,
         // The surface's own quadrangle: free, but never in a circle with the others.
         (1, 2) => toward_s || !toward_r,
-        _ => !(toward_s || !toward_r),
+        _ => toward_r && !toward_s,
     };
     keep_prism(first, second, from, kept);
 }

@@ -1,0 +1,489 @@
+//! From cards to a model: first the nodes, then the elements, then what names them.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "indices into nodes and elements, whose number is checked to fit into u32"
+)]
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use super::Deck;
+use super::DeckError;
+use super::cards::Card;
+use super::cards::fields;
+use super::cards::number;
+use super::cards::short;
+use super::cards::value;
+use crate::mechanics::Case;
+use crate::mechanics::Elastic;
+use crate::mechanics::Load;
+use crate::mechanics::MechanicsError;
+use crate::mechanics::Support;
+use crate::mechanics::TetMesh;
+
+/// Nodes or elements by their number, and sets of them by name.
+#[derive(Default)]
+struct Named {
+    index: HashMap<u64, u32>,
+    numbers: Vec<u64>,
+    lines: Vec<u32>,
+    sets: BTreeMap<String, Vec<u32>>,
+    /// Entries in all sets together, which must stay within reason.
+    entries: usize,
+}
+
+/// Sets may name each node or element so often on average.
+const ENTRIES_EACH: usize = 64;
+
+impl Named {
+    /// Adds one, or finds it where the number is there already.
+    fn add(&mut self, line: u32, number: u64) -> Result<u32, DeckError> {
+        let next = u32::try_from(self.numbers.len()).map_err(|_| DeckError::TooLarge { line })?;
+        let index = *self.index.entry(number).or_insert(next);
+        if index == next {
+            self.numbers.push(number);
+            self.lines.push(line);
+        }
+        Ok(index)
+    }
+
+    fn add_to_set(&mut self, line: u32, set: &str, more: Vec<u32>) -> Result<(), DeckError> {
+        self.entries += more.len();
+        if self.entries > 1_000_000 + ENTRIES_EACH * self.numbers.len() {
+            return Err(DeckError::TooLarge { line });
+        }
+        self.sets.entry(set.to_owned()).or_default().extend(more);
+        Ok(())
+    }
+
+    /// What a field names: one by number, or a set.
+    fn named(&self, line: u32, what: &'static str, field: &str) -> Result<Vec<u32>, DeckError> {
+        let found = match field.parse::<u64>() {
+            Ok(number) => self.index.get(&number).map(|index| vec![*index]),
+            Err(_) => self.sets.get(&field.to_uppercase()).cloned(),
+        };
+        found.ok_or_else(|| DeckError::Unknown {
+            line,
+            what,
+            name: short(field),
+        })
+    }
+
+    /// Reads a card *NSET or *ELSET.
+    fn read_set(
+        &mut self,
+        card: &Card,
+        name: &'static str,
+        what: &'static str,
+    ) -> Result<(), DeckError> {
+        card.allow(&[name, "GENERATE"])?;
+        let set = card.required(name)?.to_owned();
+        self.add_to_set(card.line, &set, Vec::new())?;
+        for (line, data) in &card.data {
+            if card.has("GENERATE") {
+                let range = fields(data)
+                    .map(|field| number(*line, field))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let (first, last, step) = match range[..] {
+                    [first, last] => (first, last, 1),
+                    [first, last, step] => (first, last, step),
+                    _ => {
+                        return Err(DeckError::Data {
+                            line: *line,
+                            what: "GENERATE needs a first, a last and perhaps a step".into(),
+                        });
+                    }
+                };
+                self.add_to_set(*line, &set, self.range(first, last, step))?;
+            } else {
+                for field in fields(data) {
+                    self.add_to_set(*line, &set, self.named(*line, what, field)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Those with numbers from first to last by steps; numbers that nobody has are
+    /// left out, as CalculiX does.
+    fn range(&self, first: u64, last: u64, step: u64) -> Vec<u32> {
+        let wanted = |n: &u64| *n >= first && *n <= last && (n - first).is_multiple_of(step);
+        let asked = last.saturating_sub(first) / step;
+        if asked < self.numbers.len() as u64 {
+            let all = (0..=asked).map(|i| first + i * step).filter(wanted);
+            all.filter_map(|n| self.index.get(&n).copied()).collect()
+        } else {
+            let all = self.numbers.iter().enumerate();
+            all.filter(|(_, n)| wanted(n))
+                .map(|(i, _)| i as u32)
+                .collect()
+        }
+    }
+}
+
+/// A model while it is read.
+#[derive(Default)]
+struct Model {
+    nodes: Named,
+    places: Vec<[f64; 3]>,
+    elements: Named,
+    /// The nodes of each element in the order of the deck: four or ten.
+    element_nodes: Vec<Vec<u32>>,
+    materials: HashMap<String, Elastic>,
+    made_of: Vec<Option<Elastic>>,
+    supports: BTreeMap<(u32, usize), f64>,
+    held: Vec<(String, Vec<(u32, usize)>)>,
+    loads: Vec<Load>,
+    last: u32,
+}
+
+/// Builds the model that the cards describe. `last` is the deck's last line.
+pub(super) fn build(cards: &[Card], last: u32) -> Result<Deck, DeckError> {
+    let mut model = Model {
+        last,
+        ..Model::default()
+    };
+    let of = |keyword: &'static str| cards.iter().filter(move |c| c.keyword == keyword);
+    for card in of("NODE") {
+        model.read_nodes(card)?;
+    }
+    for card in of("ELEMENT") {
+        model.read_elements(card)?;
+    }
+    for card in cards {
+        match card.keyword.as_str() {
+            "NSET" => model.nodes.read_set(card, "NSET", "node or set")?,
+            "ELSET" => model.elements.read_set(card, "ELSET", "element or set")?,
+            _ => {}
+        }
+    }
+    model.read_materials(cards)?;
+    for card in of("SOLID SECTION") {
+        model.read_section(card)?;
+    }
+    check_steps(cards, last)?;
+    for card in of("BOUNDARY") {
+        model.read_boundary(card)?;
+    }
+    for card in of("CLOAD") {
+        model.read_loads(card)?;
+    }
+    model.finish()
+}
+
+impl Model {
+    fn read_nodes(&mut self, card: &Card) -> Result<(), DeckError> {
+        card.allow(&["NSET"])?;
+        let mut set = Vec::new();
+        for (line, data) in &card.data {
+            let mut fields = fields(data);
+            let index = self
+                .nodes
+                .add(*line, number(*line, fields.next().unwrap_or(""))?)?;
+            let mut place = [0.0; 3];
+            // Coordinates left out are zero.
+            for coordinate in &mut place {
+                *coordinate = match fields.next() {
+                    Some(field) if !field.is_empty() => value(*line, field)?,
+                    _ => 0.0,
+                };
+            }
+            match self.places.get_mut(index as usize) {
+                Some(earlier) => *earlier = place,
+                None => self.places.push(place),
+            }
+            set.push(index);
+        }
+        match card.parameter("NSET") {
+            Some(name) => self.nodes.add_to_set(card.line, name, set),
+            None => Ok(()),
+        }
+    }
+
+    fn read_elements(&mut self, card: &Card) -> Result<(), DeckError> {
+        card.allow(&["TYPE", "ELSET"])?;
+        let size = match card.required("TYPE")? {
+            "C3D4" => 4,
+            "C3D10" => 10,
+            other => return Err(card.refuse("TYPE", Some(other))),
+        };
+        let mut set = Vec::new();
+        let mut lines = card.data.iter();
+        while let Some((line, data)) = lines.next() {
+            let mut all: Vec<&str> = fields(data).collect();
+            // A long element goes on in the next line.
+            while all.len() < size + 1 {
+                let Some((_, more)) = lines.next() else { break };
+                all.extend(fields(more));
+            }
+            if all.len() != size + 1 {
+                return Err(DeckError::Data {
+                    line: *line,
+                    what: format!("an element of {size} nodes has {} numbers", all.len()),
+                });
+            }
+            let name = number(*line, all[0])?;
+            let index = self.elements.add(*line, name)?;
+            if (index as usize) < self.element_nodes.len() {
+                return Err(DeckError::Data {
+                    line: *line,
+                    what: format!("element {name} is defined twice"),
+                });
+            }
+            let mut nodes = Vec::with_capacity(size);
+            for field in &all[1..] {
+                let node = number(*line, field)?;
+                let found = self.nodes.index.get(&node);
+                nodes.push(*found.ok_or_else(|| DeckError::Unknown {
+                    line: *line,
+                    what: "node",
+                    name: node.to_string(),
+                })?);
+            }
+            self.element_nodes.push(nodes);
+            set.push(index);
+        }
+        match card.parameter("ELSET") {
+            Some(name) => self.elements.add_to_set(card.line, name, set),
+            None => Ok(()),
+        }
+    }
+
+    fn read_materials(&mut self, cards: &[Card]) -> Result<(), DeckError> {
+        let mut name: Option<String> = None;
+        for card in cards {
+            match card.keyword.as_str() {
+                "MATERIAL" => {
+                    card.allow(&["NAME"])?;
+                    name = Some(card.required("NAME")?.to_owned());
+                }
+                "ELASTIC" => {
+                    let name = name.clone().ok_or(DeckError::Data {
+                        line: card.line,
+                        what: "*ELASTIC before any *MATERIAL".into(),
+                    })?;
+                    self.materials.insert(name, read_elastic(card)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read_section(&mut self, card: &Card) -> Result<(), DeckError> {
+        card.allow(&["ELSET", "MATERIAL"])?;
+        let name = card.required("MATERIAL")?;
+        let elastic = self.materials.get(name).ok_or_else(|| DeckError::Unknown {
+            line: card.line,
+            what: "material",
+            name: short(name),
+        })?;
+        let elements = self
+            .elements
+            .named(card.line, "element or set", card.required("ELSET")?)?;
+        self.made_of.resize(self.element_nodes.len(), None);
+        for element in elements {
+            self.made_of[element as usize] = Some(*elastic);
+        }
+        Ok(())
+    }
+
+    fn read_boundary(&mut self, card: &Card) -> Result<(), DeckError> {
+        card.allow(&["OP"])?;
+        if card.takes_back()? {
+            self.supports.clear();
+            self.held.clear();
+        }
+        for (line, data) in &card.data {
+            let all: Vec<&str> = fields(data).collect();
+            let (name, first, last, way) = match all[..] {
+                [name, first] => (name, first, first, "0"),
+                [name, first, last] => (name, first, last, "0"),
+                [name, first, last, way] => (name, first, last, way),
+                _ => {
+                    return Err(DeckError::Data {
+                        line: *line,
+                        what: "a boundary needs a node or set and a direction".into(),
+                    });
+                }
+            };
+            let first = direction(*line, first)?;
+            let last = if last.is_empty() {
+                first
+            } else {
+                direction(*line, last)?
+            };
+            let way = value(*line, way)?;
+            let nodes = self.nodes.named(*line, "node or set", name)?;
+            let label = match name.parse::<u64>() {
+                Ok(number) => format!("node {number}"),
+                Err(_) => name.to_uppercase(),
+            };
+            let place = self.held.iter().position(|(l, _)| *l == label);
+            let place = place.unwrap_or_else(|| {
+                self.held.push((label, Vec::new()));
+                self.held.len() - 1
+            });
+            for node in nodes {
+                for axis in first..=last {
+                    self.supports.insert((node, axis), way);
+                    self.held[place].1.push((node, axis));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_loads(&mut self, card: &Card) -> Result<(), DeckError> {
+        card.allow(&["OP"])?;
+        if card.takes_back()? {
+            self.loads.clear();
+        }
+        for (line, data) in &card.data {
+            let all: Vec<&str> = fields(data).collect();
+            let [name, axis, force] = all[..] else {
+                return Err(DeckError::Data {
+                    line: *line,
+                    what: "a load needs a node or set, a direction and a force".into(),
+                });
+            };
+            let (axis, force) = (direction(*line, axis)?, value(*line, force)?);
+            for node in self.nodes.named(*line, "node or set", name)? {
+                let mut force_n = [0.0; 3];
+                force_n[axis] = force;
+                self.loads.push(Load { node, force_n });
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Deck, DeckError> {
+        if self.element_nodes.is_empty() {
+            return Err(DeckError::Missing {
+                line: self.last,
+                what: "any *ELEMENT",
+            });
+        }
+        // Four-node elements first, otherwise in their order.
+        let mut order: Vec<usize> = (0..self.element_nodes.len()).collect();
+        order.sort_by_key(|element| self.element_nodes[*element].len());
+        self.made_of.resize(order.len(), None);
+        let mut elastic = Vec::with_capacity(order.len());
+        for &element in &order {
+            elastic.push(self.made_of[element].ok_or_else(|| DeckError::Data {
+                line: self.elements.lines[element],
+                what: format!(
+                    "element {} belongs to no *SOLID SECTION",
+                    self.elements.numbers[element]
+                ),
+            })?);
+        }
+        let of_size = |size: usize| {
+            let nodes = order.iter().map(|element| &self.element_nodes[*element]);
+            nodes.filter(move |nodes| nodes.len() == size)
+        };
+        let linear = of_size(4).map(|n| std::array::from_fn(|i| n[i])).collect();
+        let quadratic = of_size(10).map(|n| std::array::from_fn(|i| n[i])).collect();
+        let mesh = TetMesh::new(self.places, linear, quadratic);
+        let mesh = mesh.map_err(|error| {
+            if let MechanicsError::Inverted { element, .. } = error {
+                return DeckError::Inverted {
+                    line: self.elements.lines[order[element]],
+                    element: self.elements.numbers[order[element]],
+                };
+            }
+            DeckError::Model(error)
+        })?;
+        let supports = self
+            .supports
+            .into_iter()
+            .map(|((node, axis), way)| Support {
+                node,
+                axis,
+                displacement_mm: way,
+            });
+        for (_, held) in &mut self.held {
+            held.sort_unstable();
+            held.dedup();
+        }
+        Ok(Deck {
+            mesh,
+            elastic,
+            case: Case {
+                supports: supports.collect(),
+                loads: self.loads,
+            },
+            node_numbers: self.nodes.numbers,
+            held: self.held,
+            node_lines: self.nodes.lines,
+        })
+    }
+}
+
+/// One line of two constants.
+fn read_elastic(card: &Card) -> Result<Elastic, DeckError> {
+    card.allow(&["TYPE"])?;
+    if let Some(kind) = card
+        .parameter("TYPE")
+        .filter(|k| !["ISO", "ISOTROPIC"].contains(k))
+    {
+        return Err(card.refuse("TYPE", Some(kind)));
+    }
+    let [(line, data)] = card.data[..] else {
+        return Err(DeckError::Data {
+            line: card.line,
+            what: "*ELASTIC needs one line of data: E and the ratio".into(),
+        });
+    };
+    let all: Vec<&str> = fields(data).collect();
+    let ([young, poisson] | [young, poisson, _]) = all[..] else {
+        return Err(DeckError::Data {
+            line,
+            what: "*ELASTIC needs E and the ratio".into(),
+        });
+    };
+    let (young_mpa, poisson) = (value(line, young)?, value(line, poisson)?);
+    Elastic::new(young_mpa, poisson).map_err(|_| DeckError::NotElastic {
+        line,
+        young_mpa,
+        poisson,
+    })
+}
+
+/// 1, 2 or 3 as an axis.
+fn direction(line: u32, field: &str) -> Result<usize, DeckError> {
+    match field {
+        "1" => Ok(0),
+        "2" => Ok(1),
+        "3" => Ok(2),
+        other => Err(DeckError::Data {
+            line,
+            what: format!("\"{}\" is not one of the directions 1, 2, 3", short(other)),
+        }),
+    }
+}
+
+/// There must be one step, and it must be static.
+fn check_steps(cards: &[Card], last: u32) -> Result<(), DeckError> {
+    let mut steps = cards.iter().filter(|card| card.keyword == "STEP");
+    let missing = |what| DeckError::Missing { line: last, what };
+    let step = steps.next().ok_or(missing("a *STEP"))?;
+    step.allow(&["INC"])?;
+    if let Some(second) = steps.next() {
+        return Err(DeckError::Data {
+            line: second.line,
+            what: "a second *STEP: only one is supported".into(),
+        });
+    }
+    let is_static = cards.iter().find(|card| card.keyword == "STATIC");
+    is_static.ok_or(missing("a *STATIC"))?.allow(&["SOLVER"])?;
+    for card in cards.iter().take_while(|card| card.keyword != "STEP") {
+        if card.keyword == "CLOAD" || card.keyword == "STATIC" {
+            return Err(DeckError::Data {
+                line: card.line,
+                what: format!("*{} before the *STEP", card.keyword),
+            });
+        }
+    }
+    Ok(())
+}
