@@ -95,12 +95,13 @@ impl Arrays {
 }
 
 /// A mesh as the nodes and elements of a CalculiX deck, numbered from 1; all nodes
-/// are the set NALL, all elements the set EALL.
+/// are the set NALL, all elements the set EALL. CalculiX reads twenty characters of
+/// a number: no coordinate is longer.
 #[must_use]
 pub fn write_inp(mesh: &TetMesh) -> Vec<u8> {
     let mut text = String::from("** lengths in millimeters\n*NODE, NSET=NALL\n");
     for (index, [x, y, z]) in mesh.nodes().iter().enumerate() {
-        let _written = writeln!(text, "{}, {x}, {y}, {z}", index + 1);
+        let _written = writeln!(text, "{}, {x:.12e}, {y:.12e}, {z:.12e}", index + 1);
     }
     for (size, name) in [(4, "C3D4"), (10, "C3D10")] {
         let of_size = (0..mesh.elements()).filter(|e| mesh.element(*e).len() == size);

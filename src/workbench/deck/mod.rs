@@ -22,6 +22,7 @@
 mod cards;
 mod error;
 mod model;
+mod named;
 #[cfg(test)]
 mod tests;
 
