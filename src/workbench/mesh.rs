@@ -104,3 +104,35 @@ pub fn run(args: &MeshArgs) -> Result<Verdict, WorkbenchError> {
     }
     Ok(Verdict::Done)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+    use super::*;
+    use crate::anatomy::Bone;
+    use crate::phantom::DEMO_SEEDS;
+    use crate::phantom::Subject;
+
+    /// Invented bones: a few of them, or 200 at the full fineness in the long tests.
+    #[test]
+    fn invented_bones_are_meshed_within_the_promised_angles() {
+        let long = std::env::var_os("BONEBOX_TEST_LONG").is_some();
+        let (subjects, edge) = if long { (100, 1.0) } else { (4, 1.5) };
+        for seed in DEMO_SEEDS.take(subjects) {
+            let subject = Subject::draw(seed).unwrap();
+            for bone in Bone::ALL {
+                let surface = subject.forearm.bone(bone);
+                let mesh = stuff(surface, Millimeters::new(edge), Threads::new(2))
+                    .unwrap_or_else(|error| panic!("{seed} {}: {error}", bone.name()));
+                let quality = mesh.quality();
+                let volume = quality.volume_mm3 / surface.signed_volume();
+                let shown = format!("{seed} {}: {quality:?}, volume {volume}", bone.name());
+                assert!(quality.min_dihedral_deg > 10.0, "{shown}");
+                assert!(quality.max_dihedral_deg < 165.0, "{shown}");
+                assert!(quality.mean_quality > 0.85, "{shown}");
+                assert!((volume - 1.0).abs() < 0.01, "{shown}");
+                assert_eq!(quality.inverted, 0, "{shown}");
+            }
+        }
+    }
+}

@@ -20,6 +20,8 @@
 )]
 
 mod cards;
+#[cfg(test)]
+mod ccx;
 mod error;
 mod model;
 mod named;

@@ -112,15 +112,17 @@ impl Model {
         let mut lines = card.data.iter();
         while let Some((line, data)) = lines.next() {
             let mut all: Vec<&str> = fields(data).collect();
-            // A long element goes on in the next line.
-            while all.len() < size + 1 {
+            // A ten-node element may go on in the next line, any after a comma.
+            let mut open = size == 10 || data.ends_with(',');
+            while all.len() < size + 1 && open {
                 let Some((_, more)) = lines.next() else { break };
+                open = size == 10 || more.ends_with(',');
                 all.extend(fields(more));
             }
             if all.len() != size + 1 {
                 return Err(DeckError::Data {
                     line: *line,
-                    what: format!("an element of {size} nodes has {} numbers", all.len()),
+                    what: format!("an element of {size} nodes names {}", all.len() - 1),
                 });
             }
             let name = number(*line, all[0])?;
