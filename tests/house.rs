@@ -178,6 +178,11 @@ fn planted_imports_are_found() {
     geometry("use crate::{units::Degrees};", "5 imports");
     geometry("fn f() { crate::units::x() }", "5 imports");
     geometry("use super::super::units;", "5 imports");
+    let sibling = "#[cfg(test)]\nmod tests { use super::super::mesh; }";
+    geometry(sibling, "5 imports");
+    check("src/geometry/align.rs", sibling, "");
+    let out = "use super::super::units;";
+    check("src/geometry/align.rs", out, "5 imports");
     geometry("// crate::clock\nconst A: &str = \"crate::clock\";", "");
     geometry(
         "const A: &str = r#\"\"crate::clock\"#; /* crate::clock */",

@@ -1,5 +1,5 @@
 //! Settings: the shipped ones hold, faults are named and come together.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
 
@@ -17,6 +17,20 @@ fn the_shipped_settings_hold() {
     assert!(!settings.dicom.accept_any);
     assert!(settings.central.is_none());
     assert_eq!(settings.dicom.quiet_period, Duration::from_secs(20));
+}
+
+#[test]
+fn every_overlay_fits_the_shipped_settings() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-config");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        load(Some(&path), &[]).unwrap_or_else(|error| panic!("{error}"));
+        seen += 1;
+    }
+    assert!(seen > 1);
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-config/units.toml");
+    assert!(!load(Some(&units), &[]).unwrap().processes.spawn);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::*;
 use crate::audit;
 use crate::audit::Seal;
 use crate::names::Digest;
+use crate::names::LegalBasis;
 use crate::study::ImageFacts;
 use crate::study::Received;
 use crate::study::RequestKind;
@@ -201,7 +202,7 @@ fn a_bundle_is_put_once_and_its_receipt_comes_back() {
         pseudonym: "BB-ABCDEFGHIJ2345672345".parse().unwrap(),
         study: "2.25.1".parse().unwrap(),
         project: "demo".parse().unwrap(),
-        basis: crate::names::LegalBasis::Synthetic,
+        basis: LegalBasis::Synthetic,
         objects: vec![ResultFile {
             name: "o.dcm".into(),
             digest: Digest::of(b"object"),

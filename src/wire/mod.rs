@@ -18,6 +18,9 @@ use crate::names::SopClass;
 use crate::names::StudyUid;
 use crate::names::Uid;
 
+pub mod multipart;
+pub mod stow;
+
 /// Said on every page, print, object and export, in English.
 pub const NOTICE_EN: &str = "Research use, not a diagnosis. Made by a program, not reviewed.";
 /// Said on every page, print, object and export, in Japanese.

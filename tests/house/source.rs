@@ -35,6 +35,15 @@ impl<'a> Source<'a> {
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
+    /// How many modules deep a line stands: 1 at the top of a room, one more in
+    /// each file below it and in the tests at a file's foot.
+    pub(crate) fn depth(&self, line: usize) -> usize {
+        let files = self.path.matches('/').count();
+        let top = usize::from(self.path.ends_with("/mod.rs"));
+        let at_foot = self.tests_from > 0 && line > self.tests_from;
+        files - top + usize::from(at_foot)
+    }
+
     /// Where a path starting with `name` is written: line number (from 1) and
     /// what follows `name::`.
     pub(crate) fn paths(&self, name: &str) -> Vec<(usize, String)> {

@@ -1,0 +1,301 @@
+//! The bones of a wrist from its two X-rays: which images, are they fit for it,
+//! what does the model say, and do the bones it says fit the images.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::AnalyzeError;
+use super::previews::stem;
+use crate::anatomy::Forearm;
+use crate::anatomy::Landmarks;
+use crate::anatomy::Measure;
+use crate::anatomy::Measures;
+use crate::anatomy::Side as Arm;
+use crate::geometry::Detector;
+use crate::geometry::Model;
+use crate::geometry::Rigid;
+use crate::radiography::Projection;
+use crate::raster::Grade;
+use crate::raster::ImageTags;
+use crate::raster::Radiograph;
+use crate::raster::RasterError;
+use crate::raster::Remedy as RasterRemedy;
+use crate::raster::Side;
+use crate::raster::read_radiograph;
+use crate::raster::read_tags;
+use crate::study::AnalyzedEvidence;
+use crate::study::Outcome;
+use crate::study::Refusal;
+use crate::wire::Figure;
+
+mod files;
+mod fit;
+mod outline;
+mod pairing;
+mod refusal;
+mod scene;
+mod shot;
+mod wrist;
+
+pub use fit::Fit;
+pub use refusal::Code;
+pub use shot::Shot;
+pub use wrist::WristModel;
+
+/// The least fit of both images at which bones are shown.
+const LEAST_FIT: f64 = 0.35;
+/// How much better the image must fit the other side's wrist before the side
+/// that its tags say is doubted.
+const SIDE_MARGIN: f64 = 0.15;
+
+/// A reconstructed wrist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BoneModel {
+    /// Which arm.
+    pub side: Arm,
+    /// The bones in the model's frame, of that arm: a left one is mirrored.
+    pub forearm: Forearm<Model>,
+    /// Named places on them.
+    pub landmarks: Landmarks<Model>,
+    /// The measures.
+    pub measures: Measures,
+    /// The shape, in standard deviations of the training subjects.
+    pub latent: Vec<f64>,
+    /// How sure the predictor is of each, as the logarithm of a variance.
+    pub log_variance: Vec<f64>,
+    /// The bones as a right wrist, as the views below see them.
+    pub folded: Forearm<Model>,
+    /// Each view: the image's place in the list, how it was taken, where radius
+    /// and ulna lie in it, and how well it fits.
+    pub views: [View; 2],
+}
+
+/// One view of a reconstructed wrist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// The image's place in the list.
+    pub place: usize,
+    /// The stem of the image's files.
+    pub stem: String,
+    /// How it was taken.
+    pub shot: Shot,
+    /// How well its scale is known.
+    pub grade: Grade,
+    /// Where the radius and the ulna lie.
+    pub poses: [Rigid<Model, Detector>; 2],
+    /// How well the image fits them.
+    pub fit: Fit,
+}
+
+/// Durations of the parts of a run.
+struct Parts {
+    started: Instant,
+    times: Vec<(String, f64)>,
+}
+
+impl Parts {
+    fn end(&mut self, part: &str) {
+        let passed = self.started.elapsed().as_secs_f64() * 1000.0;
+        self.times.push((part.to_owned(), passed));
+        self.started = Instant::now();
+    }
+}
+
+/// Reconstructs the wrist that a study's pseudonymous images show, and writes
+/// the results' files into an existing folder: `radius.stl`, `ulna.stl`,
+/// `bones.glb`, an overlay a view, `reconstruction.json`. Same images, model
+/// and machine, same bytes.
+///
+/// What the images lack is a refusal in the evidence, not an error.
+///
+/// # Errors
+/// [`AnalyzeError`], by its remedy: held until the model is put right, or tried
+/// again.
+pub fn reconstruct(
+    images: &[PathBuf],
+    model: &WristModel,
+    folder: &Path,
+) -> Result<AnalyzedEvidence, AnalyzeError> {
+    let mut parts = Parts {
+        started: Instant::now(),
+        times: Vec::new(),
+    };
+    let found = run(images, model, &mut parts)?;
+    let (outcome, artefacts) = match found {
+        Err(reasons) => (Outcome::Refused { reasons }, Vec::new()),
+        Ok(bones) => {
+            let figures = figures(&bones, model);
+            let artefacts = files::write_all(&bones, &figures, model, folder)?;
+            parts.end("files");
+            (outcome(&bones, figures, model), artefacts)
+        }
+    };
+    Ok(AnalyzedEvidence {
+        outcome,
+        artefacts,
+        parts_ms: parts.times,
+    })
+}
+
+type Found = Result<BoneModel, Vec<Refusal>>;
+
+fn refused(code: Code, detail: &str) -> Result<Found, AnalyzeError> {
+    Ok(Err(vec![code.refusal(detail)]))
+}
+
+fn run(images: &[PathBuf], model: &WristModel, parts: &mut Parts) -> Result<Found, AnalyzeError> {
+    let tags = images
+        .iter()
+        .map(|path| or_refused(read_tags(path)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let tags: Vec<Option<&ImageTags>> = tags.iter().map(|read| read.as_ref().ok()).collect();
+    let pair = pairing::pair(&tags);
+    parts.end("pairing");
+    let pair = match pair {
+        Ok(pair) => pair,
+        Err(reasons) => {
+            let refusals = reasons.iter().map(|(code, detail)| code.refusal(detail));
+            return Ok(Err(refusals.collect()));
+        }
+    };
+    let mut radiographs = Vec::new();
+    for (projection, place) in Projection::ALL.into_iter().zip([pair.pa, pair.lateral]) {
+        match or_refused(read_radiograph(&images[place]))? {
+            Ok(radiograph) => radiographs.push((place, radiograph)),
+            Err(error) => {
+                let detail = format!("{}: {error}", projection.name());
+                return refused(Code::CannotDecode, &detail);
+            }
+        }
+    }
+    parts.end("decoding");
+    let [(pa_place, pa), (lateral_place, lateral)] = &radiographs[..] else {
+        return refused(Code::NoWristPa, "");
+    };
+    let Some(shots) = look(pa, lateral, pair.side)? else {
+        return refused(Code::NoCalibration, "");
+    };
+    let said = model.predict([&shots[0], &shots[1]])?;
+    parts.end("model");
+    let fits = fits(&shots, &said)?;
+    let worst = fits[0].worse(fits[1]);
+    if let Some(code) = doubt(worst, pa, lateral, pair.side, model)? {
+        parts.end("fit");
+        return refused(code, &format!("fit {:.2}, {LEAST_FIT} needed", worst.get()));
+    }
+    parts.end("fit");
+    let [pa_shot, lateral_shot] = shots;
+    let view = |place: usize, radiograph: &Radiograph, shot: Shot, which: usize| View {
+        place,
+        stem: stem(place, radiograph.tags.view),
+        grade: radiograph.tags.calibration.grade,
+        shot,
+        poses: said.poses[which],
+        fit: fits[which],
+    };
+    let views = [
+        view(*pa_place, pa, pa_shot, 0),
+        view(*lateral_place, lateral, lateral_shot, 1),
+    ];
+    let arm = match pair.side {
+        Side::Right => Arm::Right,
+        Side::Left => Arm::Left,
+    };
+    let folded = said.forearm;
+    let forearm = match arm {
+        Arm::Right => folded.clone(),
+        Arm::Left => folded.mirrored_x(),
+    };
+    Ok(Ok(BoneModel {
+        side: arm,
+        landmarks: model.shape.landmarks().on(&forearm)?,
+        measures: model.shape.measures(&forearm, arm)?,
+        forearm,
+        latent: said.latent,
+        log_variance: said.log_variance,
+        folded,
+        views,
+    }))
+}
+
+/// An image's own fault stays with the image; the machine's fault is ours.
+fn or_refused<T>(read: Result<T, RasterError>) -> Result<Result<T, RasterError>, AnalyzeError> {
+    match read {
+        Err(error) if error.remedy() == RasterRemedy::Retry => Err(error.into()),
+        other => Ok(other),
+    }
+}
+
+/// Both views as of one side; `None` where one has no scale.
+fn look(
+    pa: &Radiograph,
+    lateral: &Radiograph,
+    side: Side,
+) -> Result<Option<[Shot; 2]>, AnalyzeError> {
+    let pa = Shot::look(pa, Projection::PosteroAnterior, side)?;
+    let lateral = Shot::look(lateral, Projection::Lateral, side)?;
+    Ok(pa.zip(lateral).map(|(pa, lateral)| [pa, lateral]))
+}
+
+fn fits(shots: &[Shot; 2], said: &wrist::Prediction) -> Result<[Fit; 2], AnalyzeError> {
+    let of = |view: usize| fit::fit(&shots[view], &said.forearm, &said.poses[view]);
+    Ok([of(0)?, of(1)?])
+}
+
+/// Whether the images contradict what was made of them: they show no wrist, or
+/// the other side's.
+fn doubt(
+    worst: Fit,
+    pa: &Radiograph,
+    lateral: &Radiograph,
+    side: Side,
+    model: &WristModel,
+) -> Result<Option<Code>, AnalyzeError> {
+    let other = match side {
+        Side::Right => Side::Left,
+        Side::Left => Side::Right,
+    };
+    let Some(turned) = look(pa, lateral, other)? else {
+        return Ok(None);
+    };
+    let said = model.predict([&turned[0], &turned[1]])?;
+    let [first, second] = fits(&turned, &said)?;
+    let as_other = first.worse(second).get();
+    if as_other >= LEAST_FIT && as_other > worst.get() + SIDE_MARGIN {
+        return Ok(Some(Code::LateralityConflict));
+    }
+    Ok((worst.get() < LEAST_FIT).then_some(Code::NotAWrist))
+}
+
+fn figures(bones: &BoneModel, model: &WristModel) -> Vec<Figure> {
+    let of = |(measure, value): (Measure, f64)| Figure {
+        name: measure.key().to_owned(),
+        value: Some(value),
+        unit: measure.unit().to_owned(),
+        half_width_95: model.measured.half_width_95.get(measure.key()).copied(),
+        method: measure.definition().to_owned(),
+        measured_on: model.measured.on,
+        measured_n: model.measured.subjects,
+        model: model.stamp(),
+    };
+    bones.measures.iter().map(of).collect()
+}
+
+fn outcome(bones: &BoneModel, figures: Vec<Figure>, model: &WristModel) -> Outcome {
+    let [pa, lateral] = &bones.views;
+    Outcome::Reconstructed {
+        side: bones.side.letter(),
+        figures,
+        model: model.stamp(),
+        provider: model.provider().to_owned(),
+        image_fit: pa.fit.worse(lateral.fit).get(),
+        calibration_grade: match pa.grade.max(lateral.grade) {
+            Grade::A => 'A',
+            Grade::B => 'B',
+            Grade::C => 'C',
+            Grade::D => 'D',
+            Grade::E => 'E',
+            Grade::F => 'F',
+        },
+    }
+}

@@ -1,0 +1,298 @@
+//! The sentences of codes: what holds a study up, what happened, what was
+//! flagged. Rooms speak in codes, people read these.
+
+use super::Language;
+
+/// A code's sentence and what to do about it, in both languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeText {
+    code: &'static str,
+    what: [&'static str; 2],
+    remedy: [&'static str; 2],
+}
+
+impl CodeText {
+    /// What it means, one sentence.
+    #[must_use]
+    pub const fn what(&self, language: Language) -> &'static str {
+        pick(self.what, language)
+    }
+
+    /// What to do about it; empty where there is nothing to do.
+    #[must_use]
+    pub const fn remedy(&self, language: Language) -> &'static str {
+        pick(self.remedy, language)
+    }
+}
+
+const fn pick([ja, en]: [&'static str; 2], language: Language) -> &'static str {
+    match language {
+        Language::Japanese => ja,
+        Language::English => en,
+    }
+}
+
+const fn code(code: &'static str, what: [&'static str; 2], remedy: [&'static str; 2]) -> CodeText {
+    CodeText { code, what, remedy }
+}
+
+/// The text of a code of a kind: `trouble`, `event`, `flag`, `basis`. `None` for a code that is not in the table: show the code.
+#[must_use]
+pub fn code_text(kind: &str, name: &str) -> Option<&'static CodeText> {
+    CODES.iter().find(|entry| {
+        entry
+            .code
+            .strip_prefix(kind)
+            .and_then(|rest| rest.strip_prefix('.'))
+            == Some(name)
+    })
+}
+
+const NONE: [&str; 2] = ["", ""];
+
+const CODES: &[CodeText] = &[
+    code(
+        "trouble.conflicting-instance",
+        [
+            "同じ画像が異なる内容で再送されました。両方を保管しています。",
+            "The same image came again with other content. Both are kept.",
+        ],
+        [
+            "X 線装置側でどちらが正しいか確認してください。",
+            "Check at the X-ray unit which of the two is right.",
+        ],
+    ),
+    code(
+        "trouble.quarantined",
+        [
+            "確実に匿名化できる画像がありませんでした。",
+            "No image of the study could be de-identified with certainty.",
+        ],
+        [
+            "隔離の理由を確認し、元の X 線画像を送り直してください。",
+            "Read the reason for the quarantine and send the original X-rays again.",
+        ],
+    ),
+    code(
+        "trouble.deidentify-failed",
+        ["匿名化に失敗しました。", "De-identification failed."],
+        [
+            "再試行してください。続く場合は担当者へ連絡してください。画像は装置内に残っています。",
+            "Try again; if it stays, call service. The images are kept in the box.",
+        ],
+    ),
+    code(
+        "trouble.model-unavailable",
+        [
+            "計測モデルまたは実行環境がないか、登録された内容と一致しません。",
+            "The model or its runtime is missing, or differs from its card.",
+        ],
+        [
+            "担当者がモデルを入れ直し、その後に再試行してください。",
+            "Service restores the model; then try again.",
+        ],
+    ),
+    code(
+        "trouble.worker-crashed",
+        [
+            "計測プログラムがこの検査で停止したか、時間・メモリの上限を超えました。",
+            "The worker crashed on this study, or ran out of time or memory.",
+        ],
+        [
+            "再試行してください。繰り返す場合は検査キーを担当者へ伝えてください。",
+            "Try again; if it happens again, tell service the study key.",
+        ],
+    ),
+    code(
+        "trouble.worker-unavailable",
+        [
+            "計測プログラムが応答しません。",
+            "The worker does not answer.",
+        ],
+        [
+            "自動で再試行します。続く場合は担当者へ連絡してください。",
+            "It is tried again by itself; if it stays, call service.",
+        ],
+    ),
+    code(
+        "trouble.cannot-decode",
+        [
+            "この画像の圧縮形式は読めません。",
+            "The images' transfer syntax cannot be decoded.",
+        ],
+        [
+            "X 線装置から非圧縮または JPEG / JPEG 2000 で送り直してください。",
+            "Send again from the unit, uncompressed or as JPEG or JPEG 2000.",
+        ],
+    ),
+    code(
+        "trouble.analyze-failed",
+        ["計測に失敗しました。", "Measuring failed."],
+        [
+            "再試行してください。続く場合は検査キーを担当者へ伝えてください。",
+            "Try again; if it stays, tell service the study key.",
+        ],
+    ),
+    code(
+        "trouble.central-unreachable",
+        [
+            "センターに接続できません。",
+            "The central cannot be reached.",
+        ],
+        [
+            "結果は保管され、自動で再送します。ネットワークを確認してください。",
+            "Results are kept and sent again by themselves. Check the network.",
+        ],
+    ),
+    code(
+        "trouble.central-refuses-us",
+        [
+            "証明書がセンターに受け入れられないか、センターの証明書が正しくありません。",
+            "The central refuses the box's certificate, or the box the central's.",
+        ],
+        [
+            "担当者が証明書と期限を確認してください。",
+            "Service checks the certificates and their dates.",
+        ],
+    ),
+    code(
+        "trouble.central-refused-results",
+        [
+            "センターが結果の受け取りを拒否しました。",
+            "The central refused the results.",
+        ],
+        [
+            "詳細を担当者へ伝えてください。結果は装置に残っています。",
+            "Tell service the detail. The results are kept in the box.",
+        ],
+    ),
+    code(
+        "trouble.disk-full",
+        ["ディスクの空きがありません。", "The disk is full."],
+        [
+            "空きを作ると自動で続きます。受信済みの画像は失われません。",
+            "Make room; the box goes on by itself. Nothing received is lost.",
+        ],
+    ),
+    code(
+        "trouble.storage-failed",
+        [
+            "データベースまたはファイルの書き込みに失敗しました。",
+            "Writing to the database or a file failed.",
+        ],
+        [
+            "担当者がディスクを確認してください。自動で再試行します。",
+            "Service checks the disk. It is tried again by itself.",
+        ],
+    ),
+    code("event.started", ["装置を起動", "The box started"], NONE),
+    code(
+        "event.instance-received",
+        ["画像を受信・保存", "Image received and stored"],
+        NONE,
+    ),
+    code(
+        "event.instance-repeated",
+        ["同じ画像を再受信", "Same image came again"],
+        NONE,
+    ),
+    code(
+        "event.instance-conflict",
+        [
+            "同じ画像が異なる内容で再受信",
+            "Same image came with other content",
+        ],
+        NONE,
+    ),
+    code(
+        "event.association-refused",
+        ["接続を拒否", "Association refused"],
+        NONE,
+    ),
+    code(
+        "event.study-closed",
+        ["受信を締切", "List of images closed"],
+        NONE,
+    ),
+    code(
+        "event.study-deidentified",
+        ["匿名化", "De-identified"],
+        NONE,
+    ),
+    code("event.study-analyzed", ["計測", "Measured"], NONE),
+    code(
+        "event.study-forwarded",
+        ["送信待ちへ", "Bundle put into the outbox"],
+        NONE,
+    ),
+    code(
+        "event.study-acknowledged",
+        ["センターが受領", "Receipt of the central"],
+        NONE,
+    ),
+    code("event.trouble-raised", ["停止", "Held up"], NONE),
+    code(
+        "event.trouble-cleared",
+        ["停止を解消", "No longer held up"],
+        NONE,
+    ),
+    code(
+        "event.requested",
+        ["操作の依頼", "Asked for by a person"],
+        NONE,
+    ),
+    code(
+        "flag.burned-in-annotation-unknown",
+        [
+            "画素内の文字の有無が不明です (タグなし)。",
+            "Whether text is burned into the pixels is not known (no tag).",
+        ],
+        NONE,
+    ),
+    code(
+        "basis.research-consent",
+        ["研究参加の同意", "Consent to joint research"],
+        NONE,
+    ),
+    code("basis.entrustment", ["委託", "Entrustment"], NONE),
+    code(
+        "basis.medical-infrastructure-act",
+        [
+            "次世代医療基盤法",
+            "Next-Generation Medical Infrastructure Act",
+        ],
+        NONE,
+    ),
+    code("basis.synthetic", ["合成データ", "Invented data"], NONE),
+    code(
+        "basis.none",
+        ["なし (送信しません)", "None (nothing is sent)"],
+        NONE,
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_sentence_in_both_languages() {
+        let mut seen = std::collections::BTreeSet::new();
+        for entry in CODES {
+            assert!(seen.insert(entry.code), "{} stands twice", entry.code);
+            let trouble = entry.code.starts_with("trouble.");
+            for language in Language::ALL {
+                assert!(!entry.what(language).is_empty(), "{}", entry.code);
+                assert_eq!(
+                    trouble,
+                    !entry.remedy(language).is_empty(),
+                    "{}",
+                    entry.code
+                );
+            }
+        }
+        assert!(code_text("trouble", "disk-full").is_some());
+        assert!(code_text("trouble", "unheard-of").is_none());
+        assert!(code_text("troub", "le.disk-full").is_none());
+    }
+}
