@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::Camera;
-use super::PathImages;
+use super::PathImage;
 use super::RadiographyError;
 use super::Random;
 use super::marker;
@@ -146,7 +146,7 @@ pub fn expose(
     exposure: &Exposure,
 ) -> Result<Vec<u16>, RadiographyError> {
     let camera = camera.checked()?;
-    let mut paths = PathImages::new(camera);
+    let mut paths = PathImage::new(camera);
     for (mesh, change) in &scene.parts {
         paths.add(mesh, [change.water, change.bone])?;
     }

@@ -25,7 +25,6 @@ pub use field::FIELD_PIXELS;
 pub use field::context;
 pub use field::field;
 pub use paths::PathImage;
-pub use paths::PathImages;
 pub use random::Random;
 
 /// Why no X-ray could be made or read.

@@ -27,13 +27,13 @@ const STEPS: f64 = 4096.0;
 /// Sums of weighted path lengths, `N` numbers a pixel, in millimeters: one for
 /// each material that surfaces are weighed by.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PathImages<const N: usize> {
+pub struct PathImage<const N: usize> {
     camera: Camera,
     /// Path lengths as multiples of the length of the pixel's whole ray.
     parts: Vec<[f64; N]>,
 }
 
-impl<const N: usize> PathImages<N> {
+impl<const N: usize> PathImage<N> {
     /// An empty beam.
     #[must_use]
     pub fn new(camera: Camera) -> Self {
@@ -151,36 +151,6 @@ impl<const N: usize> PathImages<N> {
     }
 }
 
-/// [`PathImages`] of one material.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PathImage(PathImages<1>);
-
-impl PathImage {
-    /// An empty beam.
-    #[must_use]
-    pub fn new(camera: Camera) -> Self {
-        Self(PathImages::new(camera))
-    }
-
-    /// Adds the paths through a closed surface, times a weight.
-    ///
-    /// # Errors
-    /// As [`PathImages::add`].
-    pub fn add(
-        &mut self,
-        mesh: &SurfaceMesh<Detector>,
-        weight: f64,
-    ) -> Result<(), RadiographyError> {
-        self.0.add(mesh, [weight])
-    }
-
-    /// The sums in millimeters, row after row.
-    #[must_use]
-    pub fn millimeters(&self) -> Vec<f64> {
-        self.0.millimeters(0)
-    }
-}
-
 /// A vertex on the detector.
 #[derive(Clone, Copy)]
 struct Corner {
@@ -271,9 +241,9 @@ mod tests {
         // faces, on which a careless test counts the path twice or not at all.
         let mut image = PathImage::new(camera(41));
         image
-            .add(&block([-5.0, -5.0, -60.0], [5.0, 5.0, -40.0]), 1.0)
+            .add(&block([-5.0, -5.0, -60.0], [5.0, 5.0, -40.0]), [1.0])
             .unwrap();
-        let paths = image.millimeters();
+        let paths = image.millimeters(0);
         let at = |row: usize, column: usize| paths[row * 41 + column];
         for i in 15..=25 {
             for j in 15..=25 {
@@ -291,11 +261,11 @@ mod tests {
         let center = [1.3, -2.1, -50.0];
         let ball = ball(center, 12.0, 96);
         let mut image = PathImage::new(camera(101));
-        image.add(&ball, 1.0).unwrap();
+        image.add(&ball, [1.0]).unwrap();
         let camera = camera(101);
         let source = camera.source().xyz();
         let mut worst: f64 = 0.0;
-        for (index, found) in image.millimeters().iter().enumerate() {
+        for (index, found) in image.millimeters(0).iter().enumerate() {
             let [x, y] = camera.place_of([(index % 101) as f64, (index / 101) as f64]);
             let ray = unit([x - source[0], y - source[1], -source[2]]);
             let to: [f64; 3] = std::array::from_fn(|i| center[i] - source[i]);
@@ -308,7 +278,12 @@ mod tests {
             }
         }
         assert!(worst < 0.06, "{worst}");
-        assert!(image.millimeters().iter().all(|p| *p > -1e-3 && *p < 24.01));
+        assert!(
+            image
+                .millimeters(0)
+                .iter()
+                .all(|p| *p > -1e-3 && *p < 24.01)
+        );
     }
 
     fn unit(v: [f64; 3]) -> [f64; 3] {
@@ -349,21 +324,23 @@ mod tests {
     fn what_reaches_out_of_the_image_is_cut_and_what_leaves_the_beam_refused() {
         let mut image = PathImage::new(camera(21));
         image
-            .add(&block([-50.0, -50.0, -60.0], [50.0, 50.0, -40.0]), 1.0)
+            .add(&block([-50.0, -50.0, -60.0], [50.0, 50.0, -40.0]), [1.0])
             .unwrap();
-        assert!(image.millimeters().iter().all(|p| (p - 20.0).abs() < 0.01));
+        assert!(image.millimeters(0).iter().all(|p| (p - 20.0).abs() < 0.01));
         let behind = block([-5.0, -5.0, -10.0], [5.0, 5.0, 5.0]);
-        assert_eq!(image.add(&behind, 1.0), Err(RadiographyError::OutOfBeam));
+        assert_eq!(image.add(&behind, [1.0]), Err(RadiographyError::OutOfBeam));
         let beyond = block([-5.0, -5.0, -1001.0], [5.0, 5.0, -900.0]);
-        assert_eq!(image.add(&beyond, 1.0), Err(RadiographyError::OutOfBeam));
+        assert_eq!(image.add(&beyond, [1.0]), Err(RadiographyError::OutOfBeam));
     }
 
     #[test]
     fn a_hollow_ball_is_outer_less_inner() {
         let mut image = PathImage::new(camera(41));
-        image.add(&ball([0.0, 0.0, -50.0], 8.0, 64), 1.0).unwrap();
-        image.add(&ball([0.0, 0.0, -50.0], 6.0, 64), -1.0).unwrap();
-        let middle = image.millimeters()[20 * 41 + 20];
+        image.add(&ball([0.0, 0.0, -50.0], 8.0, 64), [1.0]).unwrap();
+        image
+            .add(&ball([0.0, 0.0, -50.0], 6.0, 64), [-1.0])
+            .unwrap();
+        let middle = image.millimeters(0)[20 * 41 + 20];
         assert!((middle - 4.0).abs() < 0.02, "{middle}");
     }
 }
