@@ -29,12 +29,13 @@ mod arriving;
 mod disk;
 mod manifest;
 mod part10;
-pub mod scan;
+mod scan;
 
 pub use arriving::{Arriving, Instance};
 pub use disk::{Disk, DiskFile, Listed, MachineDisk, ReadSeek};
 pub use manifest::{Manifest, Member};
 pub use part10::{HeadError, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, Meta};
+pub use scan::{Limits, Scan, ScanError, Tag, Wanted, data_set as scan_data_set};
 
 const ARRIVING: &str = "arriving";
 const IDENTIFIED: &str = "identified";
@@ -300,11 +301,11 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Foreign`] if it is not an identified file;
     /// [`SpoolError::Io`].
-    pub fn link_export(&self, instance: &Instance) -> Result<String, SpoolError> {
-        inside(&instance.file, IDENTIFIED, IDENTIFIED)?;
-        let name = instance.file.rsplit('/').next().unwrap_or_default();
+    pub fn link_export(&self, file: &str) -> Result<String, SpoolError> {
+        inside(file, IDENTIFIED, IDENTIFIED)?;
+        let name = file.rsplit('/').next().unwrap_or_default();
         let export = format!("{EXPORT}/{name}");
-        let from = self.inner.path(&instance.file);
+        let from = self.inner.path(file);
         let linked = self.inner.disk.link(&from, &self.inner.path(&export));
         match linked {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(SpoolError::Io {

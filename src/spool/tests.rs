@@ -187,8 +187,8 @@ fn an_export_is_a_second_name() {
     let data = tempfile::tempdir().unwrap();
     let spool = Spool::open(data.path(), 0).unwrap();
     let kept = receive(&spool, &data_set(1)).unwrap();
-    let export = spool.link_export(&kept).unwrap();
-    assert_eq!(spool.link_export(&kept).unwrap(), export);
+    let export = spool.link_export(&kept.file).unwrap();
+    assert_eq!(spool.link_export(&kept.file).unwrap(), export);
     assert!(
         std::fs::read(spool.path(&export))
             .unwrap()

@@ -5,6 +5,7 @@
 //! 3 refused with a reason, 1 failed.
 
 pub mod model_error;
+pub mod send;
 pub mod training_set;
 
 use std::io::Write;

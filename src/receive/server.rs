@@ -1,0 +1,276 @@
+//! The listener: connections, limits, the end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use dicom_ul::pdu::Pdu;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::timeout;
+
+use super::association::{Association, Chain, End};
+use super::keep::{Desk, Incoming};
+use super::lobby::Lobby;
+use super::negotiate::{Agreed, Refused, negotiate};
+use super::pdu::{self, Kind};
+use super::{Notice, ReceiveError};
+use crate::audit::Event;
+use crate::config::DicomSettings;
+use crate::identity::BoxIdentity;
+use crate::spool::Spool;
+use crate::store::Store;
+
+/// Failures of the listening socket in a row before the box gives up.
+const PATIENCE: u32 = 200;
+/// Pause after such a failure: it is out of file handles, most likely.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Time that associations have to end when the box stops.
+const GRACE: Duration = Duration::from_secs(10);
+/// Time that a peer has to read our last word before the connection closes.
+const LAST_WORD: Duration = Duration::from_millis(500);
+/// Refusals in the journal: at most one in this time, so that nobody fills
+/// the disk with them. The log has them all.
+const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// What all connections share.
+struct Shared {
+    settings: DicomSettings,
+    desk: Arc<Desk>,
+    store: Store,
+    notices: mpsc::Sender<Notice>,
+    places: Arc<Semaphore>,
+    lobby: Lobby,
+    stop: watch::Receiver<bool>,
+    journaled: Mutex<Option<Instant>>,
+}
+
+/// Receives until `shutdown` completes. Instances that have arrived in whole
+/// by then are still made durable and answered.
+///
+/// # Errors
+/// [`ReceiveError::Listen`] if the socket fails again and again.
+pub async fn serve(
+    listener: TcpListener,
+    settings: DicomSettings,
+    spool: Spool,
+    store: Store,
+    identity: Arc<BoxIdentity>,
+    notices: mpsc::Sender<Notice>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ReceiveError> {
+    if settings.accept_any {
+        tracing::warn!("ANY SENDER IS LET IN (dicom.accept_any): only for trying the box");
+    }
+    let (stopping, stop) = watch::channel(false);
+    let shared = Arc::new(Shared {
+        desk: Arc::new(Desk::new(
+            spool,
+            store.clone(),
+            identity,
+            settings.max_instance_bytes,
+        )),
+        places: Arc::new(Semaphore::new(settings.max_associations)),
+        settings,
+        store,
+        notices,
+        lobby: Lobby::default(),
+        stop,
+        journaled: Mutex::new(None),
+    });
+    let mut tasks = JoinSet::new();
+    let result = accept(&listener, &shared, &mut tasks, shutdown).await;
+    drop(listener);
+    // Nobody is left to hear it if all associations have ended.
+    stopping.send(true).ok();
+    let ended = timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        tasks.shutdown().await;
+    }
+    result
+}
+
+async fn accept(
+    listener: &TcpListener,
+    shared: &Arc<Shared>,
+    tasks: &mut JoinSet<()>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ReceiveError> {
+    let next = AtomicU64::new(0);
+    let mut failures = 0;
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown => return Ok(()),
+            Some(ended) = tasks.join_next() => {
+                if let Err(error) = ended && error.is_panic() {
+                    tracing::error!("a connection's task failed");
+                }
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                failures = 0;
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let go = shared.lobby.enter(number);
+                tasks.spawn(connection(Arc::clone(shared), stream, peer, number, go));
+            }
+            Err(error) => {
+                failures += 1;
+                if failures > PATIENCE {
+                    return Err(ReceiveError::Listen(error));
+                }
+                tracing::warn!(error = %error, "accepting a connection failed");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// One connection from its first byte to its last.
+async fn connection(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    number: u64,
+    go: oneshot::Receiver<()>,
+) {
+    // Before the first answer: Nagle and delayed acknowledgement would cost
+    // 40 ms a message.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::warn!(error = %error, "TCP_NODELAY could not be set");
+    }
+    let mut stream = BufReader::new(stream);
+    let agreed = tokio::select! {
+        _ = go => return,
+        agreed = open(&shared, &mut stream, peer) => agreed,
+    };
+    shared.lobby.leave(number);
+    let Some(agreed) = agreed else {
+        return last_word(stream).await;
+    };
+    let Ok(_place) = Arc::clone(&shared.places).try_acquire_owned() else {
+        refuse(&shared, &mut stream, peer, Refused::Busy).await;
+        return last_word(stream).await;
+    };
+    let (agreed, accept) = agreed;
+    let idle = shared.settings.idle_timeout;
+    if !matches!(timeout(idle, stream.write_all(&accept)).await, Ok(Ok(()))) {
+        return;
+    }
+    tracing::info!(peer = %peer.ip(), source = agreed.source, "association accepted");
+    let mut association = Association {
+        stream,
+        incoming: Incoming::new(Arc::clone(&shared.desk), agreed.source.clone()),
+        idle,
+        stop: shared.stop.clone(),
+        notices: shared.notices.clone(),
+        studies: Vec::new(),
+    };
+    let end = association.run(&agreed).await;
+    if let End::Violation(why) = end {
+        tracing::warn!(peer = %peer.ip(), why, "association ended by us");
+    } else {
+        tracing::info!(peer = %peer.ip(), end = ?end, "association ended");
+    }
+    if !association.studies.is_empty() {
+        let released = Notice::Released(association.studies);
+        // Without a pipeline there is nobody to tell.
+        shared.notices.send(released).await.ok();
+    }
+    last_word(association.stream).await;
+}
+
+/// Reads the association request and answers it; `None`: it is over.
+async fn open(
+    shared: &Shared,
+    stream: &mut BufReader<TcpStream>,
+    peer: SocketAddr,
+) -> Option<(Agreed, Vec<u8>)> {
+    let mut body = Vec::new();
+    // The ARTIM timer (PS3.8 9.1.5) runs over the whole request.
+    let limit = shared.settings.idle_timeout;
+    let reason = match timeout(limit, pdu::read(stream, &mut body)).await {
+        Ok(Ok(Some(Kind::AssociateRequest))) => match pdu::decode(1, &body) {
+            Ok(Pdu::AssociationRQ(request)) => {
+                match negotiate(&request, &shared.settings, peer.ip()) {
+                    Ok((agreed, accept)) => match pdu::encode(&accept) {
+                        Ok(bytes) => return Some((agreed, bytes)),
+                        Err(_) => 6,
+                    },
+                    Err(refused) => {
+                        refuse(shared, stream, peer, refused).await;
+                        return None;
+                    }
+                }
+            }
+            Ok(_) | Err(_) => 6,
+        },
+        Ok(Ok(Some(_))) => 2,
+        Ok(Err(pdu::FrameError::Unrecognized)) => 1,
+        Ok(Err(pdu::FrameError::TooLong | pdu::FrameError::Malformed)) => 6,
+        // Closed or silent: nobody to tell.
+        Ok(Ok(None) | Err(pdu::FrameError::Broken(_))) | Err(_) => return None,
+    };
+    tracing::warn!(peer = %peer.ip(), reason, "no association request");
+    // The peer may be gone; then there is nobody to tell.
+    stream.write_all(&pdu::abort(reason)).await.ok();
+    None
+}
+
+async fn refuse(
+    shared: &Shared,
+    stream: &mut BufReader<TcpStream>,
+    peer: SocketAddr,
+    refused: Refused,
+) {
+    tracing::warn!(peer = %peer.ip(), reason = refused.code(), "association refused");
+    if let Ok(bytes) = pdu::encode(&refused.answer()) {
+        // The peer may be gone; then there is nobody to tell.
+        timeout(LAST_WORD, stream.write_all(&bytes)).await.ok();
+    }
+    let due = {
+        let mut journaled = shared
+            .journaled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let due = journaled.is_none_or(|at| at.elapsed() >= JOURNAL_PAUSE);
+        if due {
+            *journaled = Some(Instant::now());
+        }
+        due
+    };
+    if due {
+        let store = shared.store.clone();
+        let event = Event::AssociationRefused {
+            reason: refused.code().to_owned(),
+        };
+        let written = spawn_blocking(move || store.record(event)).await;
+        if let Ok(Err(error)) = written {
+            tracing::error!(error = %Chain(&error), "a refusal could not be journaled");
+        }
+    }
+}
+
+/// Closes so that the peer can read what we said last: our side first, then
+/// what it still sends is read away for a moment, else a reset overtakes it.
+async fn last_word(mut stream: BufReader<TcpStream>) {
+    let closing = async {
+        stream.shutdown().await?;
+        let mut away = [0; 4096];
+        let mut left = 64;
+        while left > 0 && stream.read(&mut away).await? > 0 {
+            left -= 1;
+        }
+        std::io::Result::Ok(())
+    };
+    // However it ends, it ends.
+    timeout(LAST_WORD, closing).await.ok();
+}

@@ -1,0 +1,14 @@
+//! The DICOM node from outside: other people's senders, exact bytes, refusals,
+//! full disks and hostile peers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "tests"
+)]
+
+mod exact;
+mod hostile;
+mod node;
+mod peers;
+mod refusals;
