@@ -30,7 +30,7 @@ pack test 2000000 2000300 1
 pack validation 1000000 1000500 1
 pack training 0 5000 2
 
-"$python" training/train.py "$sets" "$model" --threads "$threads" --epochs "${EPOCHS:-14}"
+"$python" training/train.py "$sets" "$model" --threads "$threads" --epochs "${EPOCHS:-18}"
 for set in validation test; do
     BONEBOX_MODEL_ERROR="$PWD/$model/template.bin $sets/$set-predictions.json $sets/$set-report.json $threads" \
         bonebox_test model_error::tests::measures_the_model_that_training_asks_for
