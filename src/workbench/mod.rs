@@ -6,6 +6,9 @@
 
 pub mod model_error;
 pub mod send;
+pub mod dx;
+pub mod invented;
+pub mod synth;
 pub mod training_set;
 
 use std::io::Write;
