@@ -19,13 +19,15 @@ test: ## every test: the rooms, the house's rules, the box from outside
 test-long: ## the tests with long histories and many kills, the units under systemd, the aarch64 build
 	@setup/setup.sh test
 	@BONEBOX_TEST_LONG=1 setup/tests.sh
+	$(CARGO) build --locked --bin bonebox
 	@setup/boot.sh || [ $$? = 3 ]
 	@setup/arm64.sh
 
 lint: ## format, clippy, forbidden crates, the house's rules, systemd units, scripts
 	@setup/setup.sh lint
 	$(CARGO) fmt --all -- --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --features test-hooks -- -D warnings
+	$(CARGO) clippy --locked -- -D warnings
 	@setup/lint.sh
 
 bench: ## the promises about time and memory (benches/), in a release build
@@ -33,8 +35,9 @@ bench: ## the promises about time and memory (benches/), in a release build
 	@setup/bench.sh
 
 train: ## the models again from nothing (training/)
-	@setup/setup.sh demo
-	@training/train.sh
+	@setup/setup.sh train
+	/usr/bin/python3 -m unittest discover -s training
+	training/train.sh
 
 arm64: ## the box's binary for its hardware, started under an emulator
 	@setup/arm64.sh

@@ -65,7 +65,7 @@ cp systemd/*.service "$units/"
 install -D -m 644 systemd/bonebox.sysusers "$extra/usr/lib/sysusers.d/bonebox.conf"
 install -D -m 644 systemd/bonebox.tmpfiles "$extra/usr/lib/tmpfiles.d/bonebox.conf"
 install -m 640 firmware-config/units.toml "$extra/etc/bonebox/bonebox.toml"
-printf '\n[dicom]\naccept_any = true\n' >>"$extra/etc/bonebox/bonebox.toml"
+printf '\n[dicom]\naccept_any = true\nquiet_period_s = 1.0\n' >>"$extra/etc/bonebox/bonebox.toml"
 cp "$kept/pydicom-data/RG1_UNCR.dcm" "$extra/etc/image.dcm"
 cat >"$units/bonebox-test.target" <<END
 [Unit]
@@ -93,6 +93,12 @@ of() { systemctl show -P "$2" "$1"; }
 worker_answers() { [ "$(of bonebox-worker ActiveState)" = active ] && [ -S /run/bonebox/worker.sock ]; }
 stays_up() { sleep 3; [ "$(of "$1" NRestarts)" = "$2" ] && [ "$(of "$1" ActiveState)" = active ]; }
 back_again() { [ "$(of bonebox-worker NRestarts)" = 1 ] && worker_answers; }
+# The way of an image without a wrist ends in a refusal: decoded by the worker.
+is_refused() {
+    /usr/bin/python3 -c "import sqlite3
+study = sqlite3.connect('file:/var/lib/bonebox/box.sqlite?mode=ro', uri=True).execute('SELECT state, trouble FROM study').fetchone()
+assert study == ('analyzed', None), study" 2>>/answer/refusal
+}
 is_kept() { find /var/lib/bonebox -name '*.dcm' | grep -q .; }
 checks() {
     try 20 systemctl --quiet is-active bonebox.service &&
@@ -100,13 +106,14 @@ checks() {
         try 10 echoscu -aec BONEBOX 127.0.0.1 11112 &&
         try 10 storescu -aec BONEBOX 127.0.0.1 11112 /etc/image.dcm &&
         try 5 is_kept &&
+        try 60 is_refused &&
         kill -9 "$(of bonebox-worker MainPID)" &&
         try 20 back_again &&
         try 5 stays_up bonebox.service 0 &&
         try 5 stays_up bonebox-worker.service 1 &&
         try 5 [ "$(stat -c '%U %a' /var/lib/bonebox)" = "bonebox 700" ]
 }
-checks && echo PASSED
+checks && echo PASSED || tail -3 /answer/refusal
 systemctl --no-pager --full --lines=0 status 'bonebox*.service' systemd-journald.service | grep -E '●|Active:|Process:|Main PID:'
 journalctl --no-pager -o short-monotonic | grep -i bonebox | tail -60
 systemctl poweroff --force

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh demo|test|lint: brings what `make demo`, `make test` or `make lint`
-# lacks on a fresh Debian 12 that has git, make, Rust and Python. Says what it
+# setup.sh demo|test|lint|train: brings what that target of the Makefile lacks
+# on a fresh Debian 12 that has git, make, Rust and Python. Says what it
 # will fetch before it does, keeps it under target/setup, and is quick when
 # nothing is missing. Only Debian packages need root. None of them starts a
 # service or takes a port.
@@ -45,9 +45,18 @@ lint() {
     install_packages "${missing[@]}"
 }
 
+train() {
+    need_rust
+    compiler
+    # Debian's PyTorch, for the processor; training uses Debian's own Python.
+    /usr/bin/python3 -c 'import numpy, torch' 2>/dev/null ||
+        install_packages python3-torch python3-numpy libopenblas0-pthread
+}
+
 case "${1:-}" in
 demo) demo ;;
 test) tests ;;
 lint) lint ;;
-*) stop "say which: setup.sh demo|test|lint" ;;
+train) train ;;
+*) stop "say which: setup.sh demo|test|lint|train" ;;
 esac

@@ -36,7 +36,8 @@ const fn code(code: &'static str, what: [&'static str; 2], remedy: [&'static str
     CodeText { code, what, remedy }
 }
 
-/// The text of a code of a kind: `trouble`, `event`, `flag`, `basis`. `None` for a code that is not in the table: show the code.
+/// The text of a code of a kind: `trouble`, `event`, `flag`,
+/// `quarantine`, `basis`. `None` for a code that is not in the table: show the code.
 #[must_use]
 pub fn code_text(kind: &str, name: &str) -> Option<&'static CodeText> {
     CODES.iter().find(|entry| {
@@ -247,6 +248,140 @@ const CODES: &[CodeText] = &[
             "画素内の文字の有無が不明です (タグなし)。",
             "Whether text is burned into the pixels is not known (no tag).",
         ],
+        NONE,
+    ),
+    code(
+        "quarantine.not-part10",
+        ["DICOM ファイルではありません。", "It is not a DICOM file."],
+        NONE,
+    ),
+    code(
+        "quarantine.malformed",
+        ["データが壊れています。", "The object is damaged."],
+        NONE,
+    ),
+    code(
+        "quarantine.too-deep",
+        [
+            "シーケンスの入れ子が深すぎます。",
+            "Its sequences are nested too deeply.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.too-large",
+        [
+            "属性が多すぎます。",
+            "It has more attributes than any image.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.transfer-syntax",
+        [
+            "この転送構文はまだ匿名化できません。",
+            "Its transfer syntax cannot be de-identified yet.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.sop-class",
+        [
+            "対象の画像種別 (CR・DX・CT) ではありません。",
+            "It is no CR, DX or CT image.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.sop-class-unclear",
+        [
+            "画像種別の記載が矛盾しています。",
+            "It says in two places that it is of two different kinds.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.no-identifiers",
+        [
+            "検査・シリーズ・画像の UID がありません。",
+            "Study, series or instance has no UID.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.not-from-detector",
+        [
+            "検出器の画像ではなく、保存画面や二次画像です。",
+            "It is a saved screen or a secondary image, not one of the detector.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.burned-in",
+        [
+            "画素に文字が焼き込まれていると記載されています。",
+            "It says that text is burned into its pixels.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.no-pixels",
+        ["画素がありません。", "It has no pixels."],
+        NONE,
+    ),
+    code(
+        "quarantine.pixels-incomplete",
+        [
+            "画素データが途中で切れています。",
+            "Its pixels are incomplete.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.not-gray",
+        ["グレースケール画像ではありません。", "It is not gray."],
+        NONE,
+    ),
+    code(
+        "quarantine.embedded-overlay",
+        [
+            "画素の未使用ビットに図形が含まれています。",
+            "Graphics are hidden in unused bits of its pixels.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.mixed-patients",
+        [
+            "1 つの検査に異なる患者または検査の画像が混ざっています。",
+            "The images of the study name different patients or studies.",
+        ],
+        NONE,
+    ),
+    code(
+        "flag.image-type-absent",
+        [
+            "画像種別 (Image Type) の記載がありません。",
+            "Image Type is absent.",
+        ],
+        NONE,
+    ),
+    code(
+        "flag.compressed-stream-not-searched",
+        [
+            "圧縮データの内部は検査していません。",
+            "The inside of the compressed pixels was not searched.",
+        ],
+        NONE,
+    ),
+    code(
+        "event.artefacts-attached",
+        ["縮小画像を作成", "Previews drawn"],
+        NONE,
+    ),
+    code(
+        "event.study-settled",
+        ["処理完了 (送信なし)", "Done, nothing to send"],
         NONE,
     ),
     code(

@@ -40,7 +40,7 @@ texts! {
         "Connection lost. What is shown is old.";
     Studies: "検査一覧", "Studies";
     Health: "装置の状態", "Box health";
-    About: "この装置について", "About";
+    About: "概要", "About";
     Language: "言語", "Language";
     // List.
     ShowAll: "すべて", "All";
@@ -81,8 +81,8 @@ texts! {
     StepSpooled: "締切", "Close";
     StepDeidentified: "匿名化", "De-identify";
     StepAnalyzed: "計測", "Measure";
-    StepForwarded: "送信準備", "Make the bundle";
-    StepAcknowledged: "センター受領", "Central's receipt";
+    StepForwarded: "送信準備", "Bundle";
+    StepAcknowledged: "受領", "Receipt";
     Started: "開始", "Started";
     Duration: "時間", "Time";
     Attempt: "試行", "Attempt";
@@ -163,7 +163,7 @@ texts! {
     Trouble: "止まっている理由", "What holds it up";
     TroubleWhere: "工程: {}", "Step: {}";
     TroubleSince: "発生", "Since";
-    TroubleTries: "試行 {} 回", "{} tries";
+    TroubleTries: "試行 {} 回", "tries: {}";
     NextTry: "次の自動試行", "Next try by itself";
     NoNextTry: "自動では再試行しません。", "It is not tried again by itself.";
     Detail: "詳細", "Detail";
@@ -255,7 +255,7 @@ texts! {
     AgoHours: "{} 時間前", "{} h ago";
     AgoDays: "{} 日前", "{} d ago";
     Seconds: "{} 秒", "{} s";
-    Milliseconds: "{} ミリ秒", "{} ms";
+    Milliseconds: "{} ms", "{} ms";
     Central: "センター", "Central";
     SignIn: "ログイン", "Sign in";
     SignOut: "ログアウト", "Sign out";
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn japanese_is_japanese() {
-        let same = ["PA"];
+        let same = ["PA", "{} ms"];
         for text in Text::ALL {
             let [ja, en] = Language::ALL.map(|language| text.say(language));
             let written = ja.chars().any(|c| ('\u{3040}'..='\u{9fff}').contains(&c));

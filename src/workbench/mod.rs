@@ -5,6 +5,9 @@
 //! 3 refused with a reason, 1 failed.
 
 pub mod send;
+pub mod dx;
+pub mod invented;
+pub mod synth;
 pub mod training_set;
 
 use std::io::Write;

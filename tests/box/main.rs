@@ -1,5 +1,6 @@
 //! The appliance from outside: one binary, a file a subject.
 
+mod dashboard;
 mod deidentify;
 mod central;
 mod forward;
@@ -12,3 +13,4 @@ mod wrist;
 mod xray;
 mod pki;
 mod results;
+mod synth;
