@@ -1,7 +1,7 @@
 # The few words a person types. Each target brings what it lacks (setup/) and
 # calls cargo; there is nothing here that cannot be typed by hand.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint bench train arm64 setup
+.PHONY: help demo test test-long lint bench train arm64 web setup
 
 CARGO ?= cargo
 
@@ -41,6 +41,9 @@ train: ## the models again from nothing (training/)
 
 arm64: ## the box's binary for its hardware, started under an emulator
 	@setup/arm64.sh
+
+web: ## the browser's 3-D view again from web/ (needs node 20 and npm)
+	cd web && npm ci --ignore-scripts && node build.mjs
 
 setup: ## only bring what demo, test and lint need
 	@setup/setup.sh test

@@ -21,8 +21,6 @@ for page in "$@"; do
     for width in 1280 412; do
       height=${HEIGHT:-1000}
       file=$folder/$name-$language-$width.png
-      # Headless windows are at least 500 wide: a narrow page is drawn in a
-      # frame of its width instead, see the note below.
       "$chromium" --headless --no-sandbox --use-angle=swiftshader \
         --enable-unsafe-swiftshader --hide-scrollbars --disable-extensions \
         --user-data-dir="$profile" --lang=$language --timeout=9000 \

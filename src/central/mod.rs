@@ -28,6 +28,7 @@ mod admit;
 mod boxes;
 mod certificate;
 mod inbox;
+mod people;
 mod scan;
 mod stow;
 
@@ -114,7 +115,7 @@ pub async fn run(
         None,
         TlsVersions::Only13,
     )?;
-    let _hash: PasswordHash = settings.password_hash.parse()?;
+    let hash: PasswordHash = settings.password_hash.parse()?;
     let data = settings.data.clone();
     let inbox = tokio::task::spawn_blocking(move || Inbox::open(&data))
         .await
@@ -141,12 +142,18 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
     let app = stow::app(Arc::clone(&inbox), clock.clone());
     let boxes = tokio::spawn(boxes::serve(boxes, tls, app, stopped.clone()));
-    drop(people);
+    let pages = people::app(inbox, clock, &settings.user, hash);
+    let people = tokio::spawn(boxes::accept(
+        people,
+        stopped.clone(),
+        move |stream, peer| boxes::talk(stream, pages.clone(), peer, stopped.clone()),
+    ));
     tracing::info!(boxes = %addresses.boxes, people = %addresses.people, "central ready");
     ready(addresses);
     shutdown.await;
     stop.send_replace(true);
-    if tokio::time::timeout(LAST_WORDS, boxes).await.is_err() {
+    let both = async { (boxes.await, people.await) };
+    if tokio::time::timeout(LAST_WORDS, both).await.is_err() {
         tracing::warn!("connections were cut at the end");
     }
     Ok(())

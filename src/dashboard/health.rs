@@ -200,7 +200,7 @@ impl Health {
             level: process.level(),
             words: match process {
                 Process::Running { since } => {
-                    html! { (reader.say(Text::TroubleSince)) " " (moment(*since)) }
+                    html! { (reader.say(Text::Started)) " " (moment(*since)) }
                 }
                 Process::Restarting { why } => html! { (why) },
                 Process::Off => html! {},

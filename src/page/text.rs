@@ -262,6 +262,8 @@ texts! {
     UserName: "利用者名", "User name";
     Password: "パスワード", "Password";
     SignInFailed: "利用者名またはパスワードが違います。", "User name or password is wrong.";
+    TooManyTries: "試行回数が多すぎます。{} 秒後にやり直してください。",
+        "Too many tries. Try again in {} s.";
     Boxes: "装置", "Boxes";
     ObjectsWord: "オブジェクト", "Objects";
     Kind: "種類", "Kind";

@@ -208,8 +208,8 @@ impl Waves {
         for wave in &self.0 {
             let phase = (0..3).map(|i| wave.pace[i] * at[i]).sum::<f64>() + wave.phase;
             let height = phase.sin();
-            for axis in 0..3 {
-                place[axis] += wave.push[axis] * height;
+            for (value, push) in place.iter_mut().zip(wave.push) {
+                *value += push * height;
             }
         }
         place

@@ -88,8 +88,12 @@ impl Desk {
             size: kept.size,
             digest: kept.digest,
         })?;
-        if admission == Admission::Repeated && !kept.there_already {
-            // Its row is older, and its first file was dropped since.
+        if admission == Admission::Repeated
+            && !kept.there_already
+            && !self.store.needs_file(&kept.file)?
+        {
+            // Its row is older, and its first file was dropped since. (Where
+            // the row still needs a file that was lost, this one replaces it.)
             self.spool.discard(&kept)?;
         }
         Ok(Kept {

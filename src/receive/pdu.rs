@@ -216,6 +216,8 @@ pub(super) fn command(context: u8, set: &[u8], peer_max: u32) -> Vec<u8> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::receive::negotiate::user_variables;
+    use proptest::prelude::*;
 
     #[test]
     fn fragments_are_split_and_joined() {
@@ -270,6 +272,52 @@ mod tests {
             let error = read(&mut bytes, &mut body).await.err().unwrap();
             assert!(error.to_string().contains(expected), "{error}");
             assert!(body.capacity() <= 64);
+        }
+    }
+
+    /// A request with contexts and user items, as bytes.
+    fn request() -> Vec<u8> {
+        use dicom_ul::pdu::{AssociationRQ, PresentationContextProposed};
+        let context = |id| PresentationContextProposed {
+            id,
+            abstract_syntax: "1.2.840.10008.5.1.4.1.1.2".into(),
+            transfer_syntaxes: vec!["1.2.840.10008.1.2".into(), "1.2.840.10008.1.2.1".into()],
+        };
+        encode(&Pdu::AssociationRQ(AssociationRQ {
+            protocol_version: 1,
+            calling_ae_title: "XRAY".into(),
+            called_ae_title: "BONEBOX".into(),
+            application_context_name: "1.2.840.10008.3.1.1.1".into(),
+            presentation_contexts: vec![context(1), context(3)],
+            user_variables: user_variables(),
+        }))
+        .unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// The reader of another crate, on what anybody may send: it returns.
+        #[test]
+        fn broken_requests_return(
+            edits in prop::collection::vec((0usize..400, any::<u8>()), 0..8),
+            cut in 0usize..500,
+            kind in 1u8..8,
+        ) {
+            let mut bytes = request();
+            for (at, value) in edits {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = value;
+                }
+            }
+            bytes.truncate(cut);
+            let body = bytes.get(HEADER..).unwrap_or_default();
+            if let Ok(pdu) = decode(kind, body) {
+                prop_assert!(pdu.short_description().to_string().len() < 1000);
+            }
+            for fragment in Fragments(body) {
+                prop_assert!(fragment.is_err() || fragment.is_ok_and(|f| f.bytes.len() < 500));
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! output), tables for people go to standard output; exit 0 done, 2 wrong use,
 //! 3 refused with a reason, 1 failed.
 
+pub mod model_error;
 pub mod send;
 pub mod deck;
 pub mod dx;

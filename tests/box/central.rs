@@ -266,3 +266,92 @@ async fn a_request_that_is_no_stow_is_refused() {
     assert_eq!(statuses, [415, 400, 400, 405]);
     central.stop().await;
 }
+
+/// curl as a browser: status, headers and body in one text.
+fn browse(arguments: &[&str]) -> String {
+    let output = Command::new("curl")
+        .args(["--silent", "--include"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_sign_in_and_see_what_is_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let pki = Pki::new(&folder.path().join("pki"));
+    let central = start(settings(folder.path(), &pki, "127.0.0.1:0")).await;
+    let objects = study('A');
+    let parts: Vec<&[u8]> = objects.iter().map(|o| o.bytes.as_slice()).collect();
+    post(&pki, central.addresses.boxes, "box-1", &parts).await;
+    let base = format!("http://{}", central.addresses.people);
+    let jar = folder.path().join("jar").display().to_string();
+    let radius = objects[0].sop_instance.clone();
+    tokio::task::spawn_blocking(move || {
+        let page = |path: &str, more: &[&str]| {
+            let url = format!("{base}{path}");
+            let mut arguments = vec!["-b", jar.as_str(), "-c", jar.as_str(), url.as_str()];
+            arguments.extend(more);
+            browse(&arguments)
+        };
+        let study = "/studies/2.25.65";
+        let stl = format!("{study}/objects/{radius}/surface.stl");
+        for path in ["/", study, &stl] {
+            let refused = page(path, &[]);
+            assert!(refused.contains("303") && refused.contains("location: /login"));
+        }
+        assert!(page("/login", &["-d", "user=demo&password=no"]).contains(" 401 "));
+        assert!(page("/login", &["-d", "user=no&password=secret"]).contains(" 401 "));
+        let foreign = [
+            "-H",
+            "Sec-Fetch-Site: cross-site",
+            "-d",
+            "user=demo&password=secret",
+        ];
+        assert!(page("/login", &foreign).contains(" 403 "));
+        let signed = page("/login", &["-d", "user=demo&password=secret"]);
+        assert!(signed.contains("HttpOnly; SameSite=Strict"), "{signed}");
+        let list = page("/", &[]);
+        assert!(list.contains("BB-AAAAAAAAAAAAAAAAAAAA"), "{list}");
+        assert!(list.contains("content-security-policy: default-src 'self'"));
+        let english = page(study, &["-H", "Accept-Language: en"]);
+        for text in [
+            "23.5 ± 2.4 °",
+            "not observable",
+            "simulated X-rays of invented bones, 200 cases",
+            "Radial inclination",
+            "data-radius=",
+            "Research use, not a diagnosis.",
+            "box-1",
+        ] {
+            assert!(english.contains(text), "{text} in {english}");
+        }
+        let japanese = page(study, &["-H", "Accept-Language: ja"]);
+        assert!(japanese.contains("橈骨傾斜角") && japanese.contains("診断ではありません"));
+        let file = page(&stl, &[]);
+        assert!(
+            file.contains("model/stl") && file.contains("content-length: 284"),
+            "{file}"
+        );
+        assert!(page("/studies/2.25.1", &[]).contains(" 404 "));
+        assert!(page("/logout", &["-X", "POST"]).contains("location: /login"));
+        assert!(page("/", &[]).contains("location: /login"));
+        for _ in 0..5 {
+            page("/login", &["-d", "user=demo&password=no"]);
+        }
+        let locked = page(
+            "/login",
+            &[
+                "-d",
+                "user=demo&password=secret",
+                "-H",
+                "Accept-Language: en",
+            ],
+        );
+        assert!(locked.contains("Too many tries"), "{locked}");
+    })
+    .await
+    .unwrap();
+    central.stop().await;
+}

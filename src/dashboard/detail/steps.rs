@@ -6,6 +6,7 @@ use crate::dashboard::reader::Reader;
 use crate::dashboard::words::{duration, event, moment, step, view};
 use crate::page::Text;
 use crate::store::StudyDetail;
+use crate::study::Outcome;
 use crate::study::State;
 
 /// Each step: when it began, how long it took, which attempt made it.
@@ -39,6 +40,7 @@ pub(super) fn panel(reader: &Reader, detail: &StudyDetail) -> Markup {
 fn line(reader: &Reader, detail: &StudyDetail, state: State) -> Markup {
     let made = detail.row.steps.iter().find(|made| made.state == state);
     let reached = state <= detail.row.state;
+    let refused = matches!(detail.row.outcome, Some(Outcome::Refused { .. }));
     html! {
         tr {
             th scope="row" { (reader.say(step(state))) }
@@ -54,7 +56,10 @@ fn line(reader: &Reader, detail: &StudyDetail, state: State) -> Markup {
                     td data-head=(reader.say(Text::Started)) { (moment(detail.row.opened)) }
                     td {} td {}
                 }
-                None => td.muted colspan="3" { (reader.say(Text::StepOpen)) },
+                None => td.muted colspan="3" {
+                    @if refused { (reader.say(Text::NothingToSend)) }
+                    @else { (reader.say(Text::StepOpen)) }
+                }
             }
         }
     }

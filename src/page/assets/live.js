@@ -134,25 +134,37 @@
     else refresh();
   };
 
+  // One stream a visible page: a browser opens six connections to a server at
+  // most, and a page that nobody sees need not be told. Whatever happened
+  // before the stream opened is read then.
+  let stream = null;
   const listen = (url) => {
-    const stream = new EventSource(url);
+    const own = new EventSource(url);
+    stream = own;
     const hear = (event) => {
       heard = Date.now();
       if (event.type === 'beat') ahead = Number(event.data) - heard;
       banner();
     };
-    stream.addEventListener('open', hear);
-    stream.addEventListener('beat', hear);
-    stream.addEventListener('entry', (event) => {
+    own.addEventListener('open', (event) => {
+      hear(event);
+      refresh();
+    });
+    own.addEventListener('beat', hear);
+    own.addEventListener('entry', (event) => {
       hear(event);
       const only = document.body.querySelector('[data-only-study]');
       if (!only || only.dataset.onlyStudy === event.data) refresh();
     });
     // The browser gives up for good on some errors; a new stream is begun.
-    stream.addEventListener('error', () => {
-      if (stream.readyState === EventSource.CLOSED) setTimeout(() => listen(url), 2000);
+    own.addEventListener('error', () => {
+      const given = own.readyState === EventSource.CLOSED;
+      if (given) setTimeout(() => own === stream && listen(url), 2000);
     });
-    addEventListener('pagehide', () => stream.close(), { once: true });
+  };
+  const leave = () => {
+    stream?.close();
+    stream = null;
   };
 
   addEventListener('pageshow', (event) => {
@@ -164,6 +176,13 @@
   const { events } = document.body.dataset;
   if (events) {
     listen(events);
-    setInterval(banner, 500);
+    setInterval(() => document.hidden || banner(), 500);
+    addEventListener('pagehide', leave);
+    document.addEventListener('visibilitychange', () => {
+      leave();
+      if (document.hidden) return;
+      heard = Date.now();
+      listen(events);
+    });
   }
 })();

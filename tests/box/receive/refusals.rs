@@ -2,9 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
+use bonebox::clock::Clock;
+use bonebox::names::LegalBasis;
 use bonebox::receive::Notice;
 use bonebox::receive::send::{SendError, send};
 use bonebox::spool::{Disk, MachineDisk};
+use bonebox::store::{Store, Timing};
+use bonebox::study::{Deidentified, DeidentifiedEvidence, Received, Spooled};
 
 use super::node::{CT, EXPLICIT, Node, STUDY, ct, data_set, element, file, run, settings, until};
 
@@ -51,8 +55,10 @@ fn the_same_instance_again_and_with_other_bytes() {
     });
 }
 
+/// A repetition of what was de-identified since leaves no identified file; a
+/// repetition of what still waits puts a lost file back.
 #[test]
-fn a_repetition_after_its_file_was_dropped_leaves_no_file() {
+fn a_repetition_whose_file_is_gone() {
     run(async {
         let node = Node::start(settings()).await;
         let outside = tempfile::tempdir().unwrap();
@@ -60,10 +66,42 @@ fn a_repetition_after_its_file_was_dropped_leaves_no_file() {
         assert_eq!(node.statuses(std::slice::from_ref(&file)).await, [0]);
         let kept = node.files("identified");
         MachineDisk.remove_file(&kept[0]).unwrap();
+        assert_eq!(node.statuses(std::slice::from_ref(&file)).await, [0]);
+        assert_eq!(node.files("identified"), kept);
+
+        deidentified(&node.store);
+        MachineDisk.remove_file(&kept[0]).unwrap();
         assert_eq!(node.statuses(&[file]).await, [0]);
         assert!(node.files("identified").is_empty());
         node.stop().await;
     });
+}
+
+/// Moves the one study on as if its person were gone.
+fn deidentified(store: &Store) {
+    let now = Clock::System.now();
+    let timing = Timing {
+        started: now,
+        attempt: 1,
+    };
+    let received = store.ready::<Received>(now).unwrap().pop().unwrap();
+    let spooled = store.close(received, "quiet", timing).unwrap();
+    let evidence = DeidentifiedEvidence {
+        pseudonym: "BB-ABCDEFGHIJ2345672345".parse().unwrap(),
+        project: "test".parse().unwrap(),
+        basis: LegalBasis::Synthetic,
+        study_uid: "2.25.1".parse().unwrap(),
+        edition: "test".into(),
+        removed: 1,
+        replaced: 0,
+        kept: 0,
+        files: Vec::new(),
+        quarantined: Vec::new(),
+        flags: Vec::new(),
+    };
+    store
+        .advance::<Spooled, Deidentified>(spooled, &evidence, timing, Vec::new())
+        .unwrap();
 }
 
 #[test]
