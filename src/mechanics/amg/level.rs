@@ -44,15 +44,19 @@ pub(super) struct Level<const N: usize> {
 /// The inverses of a matrix's diagonal blocks.
 pub(super) fn inverse_diagonal<T: Real, const N: usize>(
     matrix: &Blocks<T, N, N>,
+    threads: Threads,
 ) -> Vec<[[f32; N]; N]> {
-    (0..matrix.rows())
-        .map(|row| {
+    let mut inverses = vec![[[0.0; N]; N]; matrix.rows()];
+    threads.fill(&mut inverses, |first, part| {
+        for (offset, out) in part.iter_mut().enumerate() {
+            let row = first + offset;
             let block = matrix
                 .block(row, row)
                 .map_or([[0.0; N]; N], |block| block.map(|r| r.map(Into::into)));
-            inverse(&block).map(|r| r.map(|v| v as f32))
-        })
-        .collect()
+            *out = inverse(&block).map(|r| r.map(|v| v as f32));
+        }
+    });
+    inverses
 }
 
 /// The largest eigenvalue of the scaled matrix by power iteration from a

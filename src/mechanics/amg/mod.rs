@@ -164,21 +164,24 @@ fn coarsen<T: Real, const N: usize>(
     if groups.count == 0 || groups.count as f64 > COARSENS * matrix.rows() as f64 {
         return None;
     }
-    let inverse = inverse_diagonal(matrix);
+    let inverse = inverse_diagonal(matrix, threads);
     let largest = largest_eigenvalue(matrix, &inverse, threads);
     let tentative = prolong::tentative(&groups, motions);
     let omega = SMOOTHING / largest;
     let prolongator = prolong::smoothed(matrix, &inverse, omega, &groups, &tentative, threads);
     let columns = Columns::of(&prolongator, groups.count);
     let coarse = prolong::coarse(matrix, &prolongator, &columns, threads);
+    let mut values = vec![[[0.0; N]; N]; matrix.values.len()];
+    threads.fill(&mut values, |first, part| {
+        for (offset, out) in part.iter_mut().enumerate() {
+            *out =
+                matrix.values[first + offset].map(|row| row.map(|v| Into::<f64>::into(v) as f32));
+        }
+    });
     let single = Blocks {
         starts: matrix.starts.clone(),
         columns: matrix.columns.clone(),
-        values: matrix
-            .values
-            .iter()
-            .map(|block| block.map(|row| row.map(|v| Into::<f64>::into(v) as f32)))
-            .collect(),
+        values,
     };
     Some(Coarser {
         level: Level::new(single, inverse, largest, prolongator, columns),
