@@ -28,8 +28,10 @@ struct Model {
     nodes: Named,
     places: Vec<[f64; 3]>,
     elements: Named,
-    /// The nodes of each element in the order of the deck: four or ten.
-    element_nodes: Vec<Vec<u32>>,
+    /// The nodes of the elements in the order of the deck, one after the other.
+    element_nodes: Vec<u32>,
+    /// Where each element's nodes end: four or ten after the one before.
+    ends: Vec<usize>,
     materials: HashMap<String, Elastic>,
     made_of: Vec<Option<Elastic>>,
     supports: BTreeMap<(u32, usize), f64>,
@@ -127,23 +129,23 @@ impl Model {
             }
             let name = number(*line, all[0])?;
             let index = self.elements.add(*line, name)?;
-            if (index as usize) < self.element_nodes.len() {
+            if (index as usize) < self.ends.len() {
                 return Err(DeckError::Data {
                     line: *line,
                     what: format!("element {name} is defined twice"),
                 });
             }
-            let mut nodes = Vec::with_capacity(size);
             for field in &all[1..] {
                 let node = number(*line, field)?;
                 let found = self.nodes.index.get(&node);
-                nodes.push(*found.ok_or_else(|| DeckError::Unknown {
-                    line: *line,
-                    what: "node",
-                    name: node.to_string(),
-                })?);
+                self.element_nodes
+                    .push(*found.ok_or_else(|| DeckError::Unknown {
+                        line: *line,
+                        what: "node",
+                        name: node.to_string(),
+                    })?);
             }
-            self.element_nodes.push(nodes);
+            self.ends.push(self.element_nodes.len());
             set.push(index);
         }
         match card.parameter("ELSET") {
@@ -184,7 +186,7 @@ impl Model {
         let elements = self
             .elements
             .named(card.line, "element or set", card.required("ELSET")?)?;
-        self.made_of.resize(self.element_nodes.len(), None);
+        self.made_of.resize(self.ends.len(), None);
         for element in elements {
             self.made_of[element as usize] = Some(*elastic);
         }
@@ -260,16 +262,22 @@ impl Model {
         Ok(())
     }
 
+    /// The nodes of one element.
+    fn nodes_of(&self, element: usize) -> &[u32] {
+        let begin = element.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.element_nodes[begin..self.ends[element]]
+    }
+
     fn finish(mut self) -> Result<Deck, DeckError> {
-        if self.element_nodes.is_empty() {
+        if self.ends.is_empty() {
             return Err(DeckError::Missing {
                 line: self.last,
                 what: "any *ELEMENT",
             });
         }
         // Four-node elements first, otherwise in their order.
-        let mut order: Vec<usize> = (0..self.element_nodes.len()).collect();
-        order.sort_by_key(|element| self.element_nodes[*element].len());
+        let mut order: Vec<usize> = (0..self.ends.len()).collect();
+        order.sort_by_key(|element| self.nodes_of(*element).len());
         self.made_of.resize(order.len(), None);
         let mut elastic = Vec::with_capacity(order.len());
         for &element in &order {
@@ -282,12 +290,13 @@ impl Model {
             })?);
         }
         let of_size = |size: usize| {
-            let nodes = order.iter().map(|element| &self.element_nodes[*element]);
+            let nodes = order.iter().map(|element| self.nodes_of(*element));
             nodes.filter(move |nodes| nodes.len() == size)
         };
         let linear = of_size(4).map(|n| std::array::from_fn(|i| n[i])).collect();
         let quadratic = of_size(10).map(|n| std::array::from_fn(|i| n[i])).collect();
-        let mesh = TetMesh::new(self.places, linear, quadratic);
+        let places = std::mem::take(&mut self.places);
+        let mesh = TetMesh::new(places, linear, quadratic);
         let mesh = mesh.map_err(|error| {
             if let MechanicsError::Inverted { element, .. } = error {
                 return DeckError::Inverted {
