@@ -17,8 +17,8 @@ pub use align::best_rigid;
 pub use distance::Deviation;
 pub use distance::Hit;
 pub use distance::Locator;
-pub use distance::deviation;
 pub(crate) use distance::closest_on_triangle;
+pub use distance::deviation;
 pub use mesh::SurfaceMesh;
 pub use rigid::Rigid;
 
