@@ -24,6 +24,7 @@ pub mod geometry;
 pub mod raster;
 pub mod anatomy;
 pub mod radiography;
+pub mod mechanics;
 pub mod profile;
 pub mod phantom;
 pub mod audit;

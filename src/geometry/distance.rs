@@ -219,7 +219,7 @@ fn box_distance2(node: &Node, point: [f64; 3]) -> f64 {
 
 /// The nearest place of a triangle, by the region of its plane in which the
 /// point lies (Ericson, Real-Time Collision Detection, 2005, 5.1.5).
-fn closest_on_triangle(p: [f64; 3], [a, b, c]: [[f64; 3]; 3]) -> [f64; 3] {
+pub(crate) fn closest_on_triangle(p: [f64; 3], [a, b, c]: [[f64; 3]; 3]) -> [f64; 3] {
     let (ab, ac, ap) = (sub(b, a), sub(c, a), sub(p, a));
     let (d1, d2) = (dot(ab, ap), dot(ac, ap));
     if d1 <= 0.0 && d2 <= 0.0 {

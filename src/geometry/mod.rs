@@ -17,6 +17,7 @@ pub use align::best_rigid;
 pub use distance::Deviation;
 pub use distance::Hit;
 pub use distance::Locator;
+pub(crate) use distance::closest_on_triangle;
 pub use distance::deviation;
 pub use mesh::SurfaceMesh;
 pub use rigid::Rigid;

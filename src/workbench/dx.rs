@@ -309,13 +309,13 @@ fn put_image(set: &mut Writer, image: &DxImage<'_>, identity: &Identity) {
     set.text(tags::BODY_PART_EXAMINED, VR::CS, "WRIST");
     set.text(tags::PIXEL_INTENSITY_RELATIONSHIP, VR::CS, "LOG");
     let (sign, shape) = match image.photometric {
-        Photometric::Monochrome1 => (1, "INVERSE"),
+        Photometric::Monochrome1 => (1_i16, "INVERSE"),
         Photometric::Monochrome2 => (-1, "IDENTITY"),
     };
     set.0.put(DataElement::new(
         tags::PIXEL_INTENSITY_RELATIONSHIP_SIGN,
         VR::SS,
-        PrimitiveValue::from(sign as i16),
+        PrimitiveValue::from(sign),
     ));
     set.text(tags::PRESENTATION_LUT_SHAPE, VR::CS, shape);
     set.text(tags::RESCALE_INTERCEPT, VR::DS, "0");

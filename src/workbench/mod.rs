@@ -6,10 +6,14 @@
 
 pub mod model_error;
 pub mod send;
+pub mod deck;
 pub mod dx;
 pub mod invented;
+pub mod mesh;
+pub mod solve;
 pub mod synth;
 pub mod training_set;
+pub mod vtu;
 
 use std::io::Write;
 use std::path::Path;
@@ -60,14 +64,22 @@ pub enum WorkbenchError {
 
 /// The subcommands that run one step.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Fill a closed surface with tetrahedra.
+    Mesh(mesh::MeshArgs),
+    /// Solve a CalculiX deck of tetrahedra.
+    Solve(solve::SolveArgs),
+}
 
 /// Runs a subcommand.
 ///
 /// # Errors
 /// [`WorkbenchError`] where the step itself failed.
 pub fn run(command: &Command) -> Result<Verdict, WorkbenchError> {
-    match *command {}
+    match command {
+        Command::Mesh(args) => mesh::run(args),
+        Command::Solve(args) => solve::run(args),
+    }
 }
 
 /// Writes a machine's answer as JSON to a file, or to standard output for `-`.

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Brings the programs that benches/mechanics measures against: gmsh and CalculiX from
+# Debian, pyamg from the Python package index (wheels for Debian 12's Python 3.11 on
+# x86_64; elsewhere the bench goes on without pyamg and says so).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=setup/lib.sh
+. setup/lib.sh
+one_at_a_time
+
+mapfile -t missing < <(missing_packages gmsh=gmsh ccx=calculix-ccx)
+install_packages "${missing[@]}"
+
+folder=$kept/bench-venv
+if cmp -s setup/bench-peers.lock "$folder/lock" && [ -x "$folder/bin/python" ]; then
+    exit 0
+fi
+need_python
+if [ "$(uname -m) $("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" != "x86_64 3.11" ]; then
+    say "pyamg is left out: its pinned wheels are for Python 3.11 on x86_64."
+    exit 0
+fi
+say "fetching pyamg, numpy and scipy into $folder: 55 MB, 180 MB unpacked, about 20 s."
+rm -rf "$folder"
+"$python" -m venv --without-pip "$folder"
+work=$(mktemp -d "$kept/work.XXXXXX")
+fetch_wheels setup/bench-peers.lock "$work"
+site=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+pip_quietly install --no-deps --no-index --no-warn-script-location --target "$site" "$work"/*.whl ||
+    stop "the Python peers could not be installed: see $kept/pip.log"
+rm -rf "$work"
+cp setup/bench-peers.lock "$folder/lock"
