@@ -25,6 +25,11 @@ fn every_overlay_fits_the_shipped_settings() {
     let mut seen = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.ends_with("central.toml") {
+            // The central's own settings: their form is `load_central`'s.
+            load_central(&path).unwrap_or_else(|error| panic!("{error}"));
+            continue;
+        }
         load(Some(&path), &[]).unwrap_or_else(|error| panic!("{error}"));
         seen += 1;
     }

@@ -14,6 +14,7 @@ mod keep;
 mod object;
 mod read;
 mod rules;
+mod settings;
 mod study;
 mod write;
 
@@ -35,8 +36,10 @@ use crate::names::Phi;
 use crate::names::Project;
 use crate::names::Pseudonym;
 use crate::profile::Edition;
+use crate::study::PseudonymousImage;
 
 pub use rules::Counts;
+pub use settings::SettingsError;
 pub use study::{Input, Report, deidentify_study};
 
 /// Why an instance went to quarantine. Codes and texts hold no value.
@@ -239,6 +242,18 @@ pub struct InstanceReport {
     pub size: u64,
     /// What a person should know: `burned-in-annotation-unknown`.
     pub flags: Vec<String>,
+}
+
+impl InstanceReport {
+    /// What result objects refer to; none if a UID is not valid, which the
+    /// writer of the object excludes.
+    fn image(&self) -> Option<PseudonymousImage> {
+        Some(PseudonymousImage {
+            sop_class: self.sop_class.parse().ok()?,
+            instance: self.instance_uid.parse().ok()?,
+            series: self.series_uid.parse().ok()?,
+        })
+    }
 }
 
 /// De-identifies one file. The output is synced when this returns; its folder

@@ -65,6 +65,11 @@ impl Report {
             replaced: self.counts.replaced,
             kept: self.counts.kept,
             files: self.files.clone(),
+            images: self
+                .instances
+                .iter()
+                .map(InstanceReport::image)
+                .collect::<Option<_>>()?,
             quarantined: self.quarantined.clone(),
             flags: self.flags.clone(),
         })

@@ -188,13 +188,7 @@ impl Store {
         }
         let path = data.join("box.sqlite");
         let write = open_database(&path, include_str!("schema/box-1.sql"))?;
-        let read = Connection::open_with_flags(
-            &path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .attempt("opening for reading")?;
-        read.busy_timeout(std::time::Duration::from_secs(5))
-            .attempt("setting the time-out")?;
+        let read = open_to_read(&path)?;
         let store = Self {
             inner: Arc::new(Inner {
                 root: data.to_owned(),
@@ -205,6 +199,24 @@ impl Store {
         };
         files::recover(&store)?;
         Ok(store)
+    }
+
+    /// Looks into the store of a box that runs, from another process: reads,
+    /// never writes, recovers nothing. What would write answers
+    /// [`StoreError::Closed`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if there is no database.
+    pub fn look_into(data: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let read = open_to_read(&data.join("box.sqlite"))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                root: data.to_owned(),
+                clock,
+                writer: writer::Writer::absent(),
+                reader: Mutex::new(read),
+            }),
+        })
     }
 
     /// Calls back after each commit with each journal entry, in order. The
@@ -248,6 +260,14 @@ impl Store {
         let reader = self.inner.reader.lock().map_err(|_| StoreError::Closed)?;
         job(&reader)
     }
+}
+
+fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let read = Connection::open_with_flags(path, flags).attempt("opening for reading")?;
+    read.busy_timeout(std::time::Duration::from_secs(5))
+        .attempt("setting the time-out")?;
+    Ok(read)
 }
 
 /// Opens a database in WAL with FULL sync, makes its schema if it is new, and

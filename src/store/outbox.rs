@@ -289,6 +289,34 @@ impl Outbox {
         Ok(())
     }
 
+    /// When the last receipt came, and why the newest failing delivery failed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if rows cannot be read.
+    pub fn contact(&self) -> Result<(Option<Moment>, Option<Failure>), StoreError> {
+        let db = self.db()?;
+        let body = |filter: &str| -> Result<Option<String>, StoreError> {
+            db.query_row(filter, [], |row| row.get(0))
+                .optional()
+                .attempt("reading the last contact")
+        };
+        let receipt = body(
+            "SELECT receipt FROM bundle WHERE receipt IS NOT NULL
+             ORDER BY json_extract(receipt, '$.at') DESC LIMIT 1",
+        )?;
+        let failure = body(
+            "SELECT failure FROM bundle WHERE receipt IS NULL AND failure IS NOT NULL
+             ORDER BY next_try DESC LIMIT 1",
+        )?;
+        let receipt: Option<Receipt> = receipt
+            .map(|body| serde_json::from_str(&body))
+            .transpose()?;
+        let failure = failure
+            .map(|body| serde_json::from_str(&body))
+            .transpose()?;
+        Ok((receipt.map(|receipt| receipt.at), failure))
+    }
+
     /// How many bundles wait for a receipt.
     ///
     /// # Errors

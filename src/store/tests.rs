@@ -143,6 +143,23 @@ fn a_trouble_holds_up_until_it_is_due_or_a_person_asks() {
 }
 
 #[test]
+fn what_was_given_up_gets_one_more_try_at_start() {
+    let (_dir, store, clock) = store();
+    store.admit(arrival(1, b"a")).unwrap();
+    let study = close(&store);
+    store
+        .hold_up(study.id(), TroubleCode::WorkerCrashed, "signal 9", None)
+        .unwrap();
+    assert!(store.ready::<Spooled>(clock.now()).unwrap().is_empty());
+    assert_eq!(store.revive().unwrap(), 1);
+    assert_eq!(store.ready::<Spooled>(clock.now()).unwrap().len(), 1);
+    store
+        .hold_up(study.id(), TroubleCode::Quarantined, "a dose screen", None)
+        .unwrap();
+    assert_eq!(store.revive().unwrap(), 0, "that needs a person");
+}
+
+#[test]
 fn rows_and_the_chain_survive_a_restart() {
     let (dir, store, clock) = store();
     store.admit(arrival(1, b"a")).unwrap();

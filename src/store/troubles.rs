@@ -56,6 +56,27 @@ impl Store {
         })
     }
 
+    /// At start: what was given up after some tries gets one more. A new start
+    /// may be a new program or a mended machine.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be committed.
+    pub fn revive(&self) -> Result<usize, StoreError> {
+        let at = self.now();
+        self.write(move |job| {
+            job.db
+                .execute(
+                    "UPDATE study SET trouble = json_set(trouble, '$.next_try', ?1)
+                     WHERE trouble IS NOT NULL
+                     AND json_extract(trouble, '$.next_try') IS NULL
+                     AND json_extract(trouble, '$.code') IN ('worker-crashed',
+                         'analyze-failed', 'deidentify-failed', 'cannot-decode')",
+                    [at.micros()],
+                )
+                .attempt("reviving studies")
+        })
+    }
+
     /// Writes down what a person asks for. The pipeline acts on it.
     ///
     /// # Errors

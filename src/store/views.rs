@@ -9,6 +9,7 @@ use crate::clock::Moment;
 use crate::names::Digest;
 use crate::names::InstanceKey;
 use crate::names::Pseudonym;
+use crate::names::StudyKey;
 use crate::study::Acknowledged;
 use crate::study::AcknowledgedEvidence;
 use crate::study::Analyzed;
@@ -161,6 +162,19 @@ impl Store {
         self.read(|db| instances(db, id))
     }
 
+    /// The rows of one instance: more than one where it came with other bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`] if rows cannot be read.
+    pub fn instance_rows(
+        &self,
+        key: &StudyKey,
+        instance: &InstanceKey,
+    ) -> Result<Vec<InstanceRow>, StoreError> {
+        let filter = "WHERE key = ?1 AND instance = ?2 ORDER BY digest";
+        self.read(|db| instance_rows(db, filter, params![key.as_str(), instance.as_str()]))
+    }
+
     /// What proved that a study reached a state.
     ///
     /// # Errors
@@ -270,14 +284,22 @@ fn study_row(db: &Connection, head: Head) -> Result<StudyRow, StoreError> {
 }
 
 fn instances(db: &Connection, id: &StudyId) -> Result<Vec<InstanceRow>, StoreError> {
+    let filter = "WHERE key = ?1 AND generation = ?2 ORDER BY instance, digest";
+    instance_rows(db, filter, params![id.key.as_str(), id.generation])
+}
+
+fn instance_rows(
+    db: &Connection,
+    filter: &str,
+    values: &[&dyn rusqlite::ToSql],
+) -> Result<Vec<InstanceRow>, StoreError> {
     let mut statement = db
-        .prepare_cached(
-            "SELECT instance, facts, file, size, digest, at FROM instance
-             WHERE key = ?1 AND generation = ?2 ORDER BY instance, digest",
-        )
+        .prepare_cached(&format!(
+            "SELECT instance, facts, file, size, digest, at FROM instance {filter}"
+        ))
         .attempt("listing instances")?;
     let rows = statement
-        .query_map(params![id.key.as_str(), id.generation], |row| {
+        .query_map(values, |row| {
             let parts: (String, String, String, i64, String, i64) = (
                 row.get(0)?,
                 row.get(1)?,

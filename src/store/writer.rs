@@ -93,6 +93,15 @@ impl Writer {
         Ok(Self { queue, watchers })
     }
 
+    /// No writer: every job is answered with [`StoreError::Closed`].
+    pub(super) fn absent() -> Self {
+        let (queue, _) = sync_channel(1);
+        Self {
+            queue,
+            watchers: Watchers::default(),
+        }
+    }
+
     pub(super) fn watch(&self, watcher: Watcher) {
         if let Ok(mut watchers) = self.watchers.lock() {
             watchers.push(watcher);

@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::Digest;
 use crate::names::InstanceKey;
+use crate::names::InstanceUid;
 use crate::names::LegalBasis;
 use crate::names::Project;
 use crate::names::Pseudonym;
+use crate::names::SeriesUid;
+use crate::names::SopClass;
 use crate::names::StudyUid;
 use crate::names::Uid;
 use crate::wire::Figure;
@@ -75,6 +78,17 @@ pub struct FileEntry {
     pub size: u64,
 }
 
+/// A pseudonymous image: what result objects refer to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PseudonymousImage {
+    /// Its SOP class.
+    pub sop_class: Uid<SopClass>,
+    /// Its pseudonymous UID.
+    pub instance: Uid<InstanceUid>,
+    /// Its series' pseudonymous UID.
+    pub series: Uid<SeriesUid>,
+}
+
 /// An instance that could not be de-identified with certainty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantined {
@@ -107,6 +121,8 @@ pub struct DeidentifiedEvidence {
     pub kept: u64,
     /// The files written, `0001.dcm` …
     pub files: Vec<FileEntry>,
+    /// What each file is, in the same order.
+    pub images: Vec<PseudonymousImage>,
     /// What went to quarantine.
     pub quarantined: Vec<Quarantined>,
     /// Flags for a person: `burned-in-annotation-unknown`.

@@ -22,8 +22,8 @@ mod trouble;
 
 pub use evidence::{
     AcknowledgedEvidence, AnalyzedEvidence, Artefact, ArtefactRole, DeidentifiedEvidence,
-    FileEntry, ForwardedEvidence, ImageFacts, Outcome, Quarantined, ReceivedEvidence, Refusal,
-    SpooledEvidence, ViewCode,
+    FileEntry, ForwardedEvidence, ImageFacts, Outcome, PseudonymousImage, Quarantined,
+    ReceivedEvidence, Refusal, SpooledEvidence, ViewCode,
 };
 pub use trouble::{Request, RequestKind, Trouble, TroubleCode};
 

@@ -110,7 +110,7 @@ impl Writer {
 
 /// Text in ISO 2022 IR 87 (JIS X 0208 behind an escape), padded to even length
 /// and back in ASCII at its end, as PS3.5 6.1.2.5.3 wants.
-fn japanese(text: &str) -> Vec<u8> {
+pub(crate) fn japanese(text: &str) -> Vec<u8> {
     let codec = SpecificCharacterSet::from_code("ISO 2022 IR 87").unwrap_or_default();
     let mut bytes = codec.encode(text).unwrap_or_default();
     let last = bytes.windows(3).rev().find(|three| three[0] == 0x1b);
@@ -308,8 +308,8 @@ fn put_image(set: &mut Writer, image: &DxImage<'_>, identity: &Identity) {
     );
     set.text(tags::BODY_PART_EXAMINED, VR::CS, "WRIST");
     set.text(tags::PIXEL_INTENSITY_RELATIONSHIP, VR::CS, "LOG");
-    let (sign, shape) = match image.photometric {
-        Photometric::Monochrome1 => (1_i16, "INVERSE"),
+    let (sign, shape): (i16, _) = match image.photometric {
+        Photometric::Monochrome1 => (1, "INVERSE"),
         Photometric::Monochrome2 => (-1, "IDENTITY"),
     };
     set.0.put(DataElement::new(

@@ -4,12 +4,13 @@
 //! output), tables for people go to standard output; exit 0 done, 2 wrong use,
 //! 3 refused with a reason, 1 failed.
 
-pub mod model_error;
-pub mod send;
 pub mod deck;
+pub mod deidentify;
 pub mod dx;
 pub mod invented;
 pub mod mesh;
+pub mod model_error;
+pub mod send;
 pub mod solve;
 pub mod synth;
 pub mod training_set;
@@ -65,6 +66,14 @@ pub enum WorkbenchError {
 /// The subcommands that run one step.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Send files over DICOM, as an X-ray unit does.
+    Send(send::SendArgs),
+    /// Ask whether a DICOM peer is there.
+    Echo(send::EchoArgs),
+    /// Take the person out of files and folders.
+    Deidentify(deidentify::DeidentifyArgs),
+    /// Make simulated studies of invented people, with their truth.
+    Synth(synth::Options),
     /// Fill a closed surface with tetrahedra.
     Mesh(mesh::MeshArgs),
     /// Solve a CalculiX deck of tetrahedra.
@@ -77,6 +86,10 @@ pub enum Command {
 /// [`WorkbenchError`] where the step itself failed.
 pub fn run(command: &Command) -> Result<Verdict, WorkbenchError> {
     match command {
+        Command::Send(args) => send::run(args),
+        Command::Echo(args) => send::run_echo(args),
+        Command::Deidentify(args) => deidentify::run(args),
+        Command::Synth(options) => synth::run(options),
         Command::Mesh(args) => mesh::run(args),
         Command::Solve(args) => solve::run(args),
     }

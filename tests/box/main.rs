@@ -1,16 +1,24 @@
 //! The appliance from outside: one binary, a file a subject.
 
+mod central;
 mod dashboard;
 mod deidentify;
-mod central;
+mod faults;
+mod flow;
 mod forward;
+mod gate;
+mod http;
 mod inference;
+mod kills;
 mod objects;
 mod pixels;
-mod receive;
+mod pki;
 mod planted;
+mod receive;
+mod results;
+mod rig;
+mod shell;
+mod study_files;
+mod synth;
 mod wrist;
 mod xray;
-mod pki;
-mod results;
-mod synth;

@@ -227,9 +227,12 @@ fn the_overlay_follows_the_bones_in_the_image_as_taken() {
                 };
                 let found = ends(&mut points.into_iter());
                 let true_ends = ends(&mut shadow.into_iter());
+                // The box takes the principal point to be the image's middle; it
+                // lies up to 20 mm elsewhere, which moves the shadow of a place
+                // 80 mm before the detector by 20 x 80 / 1000 = 1.6 mm.
                 for (found, truth) in found.iter().zip(true_ends) {
                     let off_mm = (found - truth).abs() * shot.camera.pixel_spacing_mm[1];
-                    assert!(off_mm < 1.5, "{stem} {wanted}: {off_mm} mm");
+                    assert!(off_mm < 1.6, "{stem} {wanted}: {off_mm} mm");
                 }
             }
         }
@@ -304,7 +307,7 @@ fn swapped_views_and_another_subjects_image_do_not_fit() {
         case.image(0, "first.dcm", |_| ()),
         case.image(0, "second.dcm", |header| header.view = "LL"),
     ];
-    check_refused(&case.run(&twice), Code::NotAWrist);
+    check_refused(&case.run(&twice), Code::NoWristLateral);
     let letter = case.subject.side.letter().to_string();
     let foreign = [0, 1].map(|view| {
         other.image(view, &format!("{view}.dcm"), |header| {

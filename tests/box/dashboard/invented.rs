@@ -137,6 +137,7 @@ impl Invented {
             removed: 86,
             replaced: 24,
             kept: 71,
+            images: Vec::new(),
             files: vec![],
             quarantined,
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),

@@ -95,6 +95,7 @@ fn deidentified(store: &Store) {
         removed: 1,
         replaced: 0,
         kept: 0,
+        images: vec![],
         files: Vec::new(),
         quarantined: Vec::new(),
         flags: Vec::new(),
