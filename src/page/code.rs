@@ -66,7 +66,7 @@ const CODES: &[CodeText] = &[
     code(
         "trouble.quarantined",
         [
-            "確実に匿名化できる画像がありませんでした。",
+            "確実に仮名化できる画像がありませんでした。",
             "No image of the study could be de-identified with certainty.",
         ],
         [
@@ -76,7 +76,7 @@ const CODES: &[CodeText] = &[
     ),
     code(
         "trouble.deidentify-failed",
-        ["匿名化に失敗しました。", "De-identification failed."],
+        ["仮名化に失敗しました。", "De-identification failed."],
         [
             "再試行してください。続く場合は担当者へ連絡してください。画像は装置内に残っています。",
             "Try again; if it stays, call service. The images are kept in the box.",
@@ -217,7 +217,7 @@ const CODES: &[CodeText] = &[
     ),
     code(
         "event.study-deidentified",
-        ["匿名化", "De-identified"],
+        ["仮名化", "De-identified"],
         NONE,
     ),
     code("event.study-analyzed", ["計測", "Measured"], NONE),
@@ -279,7 +279,7 @@ const CODES: &[CodeText] = &[
     code(
         "quarantine.transfer-syntax",
         [
-            "この転送構文はまだ匿名化できません。",
+            "この転送構文はまだ仮名化できません。",
             "Its transfer syntax cannot be de-identified yet.",
         ],
         NONE,

@@ -63,14 +63,14 @@ texts! {
     OneImage: "1 枚", "1 image";
     ClosesIn: "締切まで {} 秒", "closes in {} s";
     Closing: "まもなく締切", "closing";
-    NoPseudonymYet: "匿名化前", "not yet de-identified";
+    NoPseudonymYet: "仮名化前", "not yet de-identified";
     Generation: "第 {} 版", "version {}";
     LateImages: "あとから届いた画像の版です。", "Images that came late opened this version.";
     Waiting: "結果待ち", "waiting";
     // States.
     StateReceived: "受信中", "Receiving";
     StateSpooled: "受信完了", "Complete";
-    StateDeidentified: "匿名化済み", "De-identified";
+    StateDeidentified: "仮名化済み", "De-identified";
     StateAnalyzed: "計測済み", "Measured";
     StateForwarded: "送信待ち", "To be sent";
     StateAcknowledged: "センター受領済み", "Held by the central";
@@ -79,7 +79,7 @@ texts! {
     // Steps.
     StepReceived: "受信", "Receive";
     StepSpooled: "締切", "Close";
-    StepDeidentified: "匿名化", "De-identify";
+    StepDeidentified: "仮名化", "De-identify";
     StepAnalyzed: "計測", "Measure";
     StepForwarded: "送信準備", "Bundle";
     StepAcknowledged: "受領", "Receipt";
@@ -102,7 +102,7 @@ texts! {
     Outline: "骨の輪郭を重ねる", "Show the outline of the bones";
     OutlineCaption: "再構成した骨を画像に投影した輪郭です。骨の縁と合っているか確認してください。",
         "The reconstructed bones' outline, projected on the image. Check that it follows the bones.";
-    PreviewNote: "匿名化後の画素から作った 8 bit の縮小画像です。診断には使えません。",
+    PreviewNote: "仮名化後の画素から作った 8 bit の縮小画像です。診断には使えません。",
         "8-bit previews of the de-identified pixels. Not for reading.";
     Bones: "3D 骨モデル", "Bones in 3-D";
     Radius: "橈骨", "Radius";
@@ -157,7 +157,7 @@ texts! {
     GradeF: "スケールなし。長さは測れません", "no scale; no length can be told";
     Reconstruction: "再構成", "Reconstruction";
     Refusal: "計測しなかった理由", "Why nothing was measured";
-    RefusalNote: "受信と匿名化は完了しています。画像は保管期間の後に削除されます。",
+    RefusalNote: "受信と仮名化は完了しています。画像は保管期間の後に削除されます。",
         "Receiving and de-identification are done. The images are kept for the retention time.";
     // Trouble.
     Trouble: "止まっている理由", "What holds it up";
@@ -172,7 +172,7 @@ texts! {
     SeenBy: "確認済み: {}", "Seen by: {}";
     Asked: "依頼を受け付けました。まもなく実行されます。", "Asked for. The box acts on it shortly.";
     // De-identification.
-    Deidentification: "匿名化", "De-identification";
+    Deidentification: "仮名化", "De-identification";
     Removed: "削除", "Removed";
     Replaced: "置換", "Replaced";
     Kept: "保持", "Kept";
@@ -183,7 +183,7 @@ texts! {
     LegalBasis: "提供の根拠", "Legal basis";
     Flags: "注意", "Flags";
     Quarantine: "隔離した画像", "Quarantined images";
-    QuarantineNote: "確実に匿名化できない画像は装置内に隔離し、どこへも送りません。",
+    QuarantineNote: "確実に仮名化できない画像は装置内に隔離し、どこへも送りません。",
         "Images that cannot be de-identified with certainty stay in the box and go nowhere.";
     Instance: "画像キー", "Image key";
     Reason: "理由", "Reason";
@@ -211,7 +211,7 @@ texts! {
     HealthUnknown: "不明", "Not known";
     HealthOff: "停止中", "Off";
     Part: "部分", "Part";
-    PartBox: "受信・匿名化 (box)", "Receiving, de-identification (box)";
+    PartBox: "受信・仮名化 (box)", "Receiving, de-identification (box)";
     PartWorker: "計測 (worker)", "Measuring (worker)";
     PartForwarder: "送信 (forwarder)", "Sending (forwarder)";
     PartDatabase: "データベース", "Database";

@@ -61,6 +61,8 @@ pub(super) fn xrays(store: &Store, detail: &StudyDetail) -> Result<Vec<Xray>, St
             stem,
         });
     }
+    // As they hang in a reading room: the PA first, else as they are numbered.
+    found.sort_by_key(|xray| xray.stem.rsplit('-').next() != Some("pa"));
     Ok(found)
 }
 
