@@ -136,7 +136,7 @@ async fn round(
 async fn deliver(target: &Target, pending: &Pending, clock: &Clock) -> Result<Receipt, Obstacle> {
     if pending.bundle.basis == LegalBasis::None {
         return Err(Obstacle::of_bundle(
-            TroubleCode::CentralRefusedResults,
+            TroubleCode::NoLegalBasis,
             "no legal basis is stated for the project: nothing is sent",
         ));
     }

@@ -168,6 +168,17 @@ const CODES: &[CodeText] = &[
         ],
     ),
     code(
+        "trouble.no-legal-basis",
+        [
+            "結果を送る法的根拠が設定されていません。",
+            "No legal basis is set, so nothing may leave.",
+        ],
+        [
+            "管理者が設定 project.legal_basis を確認してください。結果は装置に残っています。",
+            "The administrator sets project.legal_basis. The results are kept in the box.",
+        ],
+    ),
+    code(
         "trouble.disk-full",
         ["ディスクの空きがありません。", "The disk is full."],
         [

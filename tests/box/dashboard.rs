@@ -458,6 +458,7 @@ fn every_trouble_has_its_sentence_and_remedy() {
         T::CentralUnreachable,
         T::CentralRefusesUs,
         T::CentralRefusedResults,
+        T::NoLegalBasis,
         T::DiskFull,
         T::StorageFailed,
     ];
