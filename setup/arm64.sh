@@ -117,6 +117,14 @@ say "built $binary ($(du -h "$binary" | cut -f1), needs $needs or newer)."
     stop "it needs $needs: newer than the box's system has (2.35)."
 $emulator "$binary" --version
 
+say "loading the wrist model in it with the aarch64 ONNX Runtime (its golden answers are checked)."
+cat >"$here/box.toml" <<EOT
+[inference]
+onnxruntime_lib = "$here/onnxruntime/$onnxruntime_name"
+models = "$PWD/models"
+EOT
+$emulator "$binary" check-config --config "$here/box.toml" --probe-inference
+
 say "running the tests of inference with the aarch64 ONNX Runtime under the emulator."
 BONEBOX_ONNXRUNTIME=$here/onnxruntime/$onnxruntime_name \
     cargo test --locked --test box --target $triple --target-dir "$here/build" -- inference::
