@@ -352,9 +352,23 @@ impl<'a> Search<'a> {
     pub(crate) fn left_in(&self, haystack: &[u8]) -> Vec<&'a str> {
         let mut left = BTreeSet::new();
         for (length, forms) in &self.forms {
-            let windows = haystack.windows(*length);
-            let likely = windows.filter(|window| forms.ends[Forms::end(window)]);
-            left.extend(likely.filter_map(|window| forms.needles.get(window)));
+            let windows = haystack.windows(*length).enumerate();
+            let likely = windows.filter(|(_, window)| forms.ends[Forms::end(window)]);
+            let found =
+                likely.filter_map(|(at, window)| Some((at, window, forms.needles.get(window)?)));
+            // Eight digits in the middle of a longer number are no date: in the
+            // hundreds of digits of new UIDs some stand there by chance.
+            let chance = |at: usize, window: &[u8]| {
+                window.len() <= 8
+                    && window.iter().all(u8::is_ascii_digit)
+                    && at > 0
+                    && haystack[at - 1].is_ascii_digit()
+            };
+            left.extend(
+                found
+                    .filter(|(at, window, _)| !chance(*at, window))
+                    .map(|(_, _, index)| index),
+            );
         }
         let places = left
             .into_iter()
