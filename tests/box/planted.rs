@@ -356,13 +356,14 @@ impl<'a> Search<'a> {
             let likely = windows.filter(|(_, window)| forms.ends[Forms::end(window)]);
             let found =
                 likely.filter_map(|(at, window)| Some((at, window, forms.needles.get(window)?)));
-            // Eight digits in the middle of a longer number are no date: in the
-            // hundreds of digits of new UIDs some stand there by chance.
+            // Among the hundreds of random digits of new UIDs (2.25.…) eight stand
+            // there by chance now and then: only there is such a number no date.
             let chance = |at: usize, window: &[u8]| {
+                let digits = haystack[..at].iter().rev();
+                let before = digits.take_while(|byte| byte.is_ascii_digit()).count();
                 window.len() <= 8
                     && window.iter().all(u8::is_ascii_digit)
-                    && at > 0
-                    && haystack[at - 1].is_ascii_digit()
+                    && haystack[..at - before].ends_with(b"2.25.")
             };
             left.extend(
                 found
