@@ -6,14 +6,20 @@
 //! so a split by seed is a split by subject.
 
 mod body;
+mod density;
 mod parameters;
 mod radius;
+mod specimen;
 mod subject;
 mod tube;
 mod ulna;
 mod xray;
 
+pub use density::Density;
 pub use parameters::Parameters;
+pub use specimen::Generator;
+pub use specimen::SPECIMEN_LENGTH_MM;
+pub use specimen::Specimen;
 pub use subject::Subject;
 pub use xray::Detail;
 pub use xray::SimulatedXray;
@@ -36,6 +42,9 @@ pub const DEMO_SEEDS: Range<u64> = 3_000_000..3_100_000;
 /// Why a subject could not be invented.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PhantomError {
+    /// A generator is asked for that is not built.
+    #[error("generator {0} is not built")]
+    NotThereYet(&'static str),
     /// A generated surface is not one.
     #[error("generating a surface")]
     Geometry(#[from] GeometryError),
