@@ -18,10 +18,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bonebox::audit::Rejections;
 use bonebox::clock::Clock;
 use bonebox::config::DicomSettings;
 use bonebox::identity::BoxIdentity;
-use bonebox::receive::serve;
+use bonebox::receive::{Parts, serve};
 use bonebox::spool::{Meta, Spool};
 use bonebox::store::Store;
 
@@ -192,17 +193,17 @@ fn node(data: &Path) {
         println!("{}", listener.local_addr().unwrap().port());
         let (tell, mut told) = tokio::sync::mpsc::channel(64);
         tokio::spawn(async move { while told.recv().await.is_some() {} });
-        serve(
-            listener,
+        let parts = Parts {
             settings,
             spool,
             store,
             identity,
-            tell,
-            std::future::pending(),
-        )
-        .await
-        .unwrap();
+            notices: tell,
+            rejections: Rejections::new(Clock::System),
+        };
+        serve(listener, parts, std::future::pending())
+            .await
+            .unwrap();
     });
 }
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use bonebox::audit::Rejections;
 use bonebox::clock::Clock;
 use bonebox::config::{self, Settings};
 use bonebox::dashboard::{self, Contact, Disk, Health, HealthSource, Inference, Process};
@@ -271,7 +272,8 @@ async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
         clock: clock.clone(),
         program: std::env::current_exe().context("finding this program")?,
     });
-    let health = health(&pipeline, &store, &outbox, &settings, &clock);
+    let rejections = Rejections::new(clock.clone());
+    let health = health(&pipeline, &store, &outbox, &settings, &clock, &rejections);
     let app = dashboard::app(store.clone(), &settings, clock, health);
     let mut running = tokio::task::JoinSet::new();
     let recovered = Arc::clone(&pipeline).recover().await?;
@@ -286,9 +288,16 @@ async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
     });
     running.spawn({
         let end = end(stopped.clone());
-        let dicom_settings = settings.dicom.clone();
+        let parts = receive::Parts {
+            settings: settings.dicom.clone(),
+            spool,
+            store,
+            identity,
+            notices,
+            rejections,
+        };
         async move {
-            receive::serve(dicom, dicom_settings, spool, store, identity, notices, end)
+            receive::serve(dicom, parts, end)
                 .await
                 .map_err(anyhow::Error::from)
         }
@@ -332,7 +341,9 @@ fn health(
     outbox: &Outbox,
     settings: &Settings,
     clock: &Clock,
+    rejections: &Rejections,
 ) -> HealthSource {
+    let rejections = rejections.clone();
     let (pipeline, store, outbox) = (Arc::clone(pipeline), store.clone(), outbox.clone());
     let (settings, clock) = (settings.clone(), clock.clone());
     let started = clock.now();
@@ -359,6 +370,7 @@ fn health(
                 Some(Ok((provider, model))) => Inference::Ready { provider, model },
                 Some(Err(why)) => Inference::Disabled { why },
             },
+            rejected: rejections.latest(),
         }
     })
 }

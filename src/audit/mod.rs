@@ -6,6 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+mod rejections;
+
+pub use rejections::{Caller, Rejected, Rejection, Rejections};
+
 use crate::clock::Moment;
 use crate::names::Digest;
 

@@ -14,7 +14,10 @@ use super::detail::short_digest;
 use super::reader::{Html, Reader};
 use super::words::{chip, moment};
 use super::{Board, DashboardError};
+use crate::audit::Rejected;
+use crate::audit::Rejection;
 use crate::clock::Moment;
+use crate::names::AeTitle;
 use crate::page::Text;
 use crate::wire::ModelStamp;
 
@@ -112,6 +115,10 @@ pub struct Health {
     pub central: Contact,
     /// The model runtime.
     pub inference: Inference,
+    /// What the node turned away since the start, the latest first. Not in the
+    /// JSON: titles that strangers chose are for people at the box.
+    #[serde(skip)]
+    pub rejected: Vec<Rejected>,
 }
 
 /// How a part is.
@@ -289,6 +296,73 @@ fn level(reader: &Reader, level: Level) -> Markup {
     }
 }
 
+/// What a rejection is and, where a person can do something, what.
+fn rejection_words(reader: &Reader, rejection: &Rejection) -> Markup {
+    let (what, remedy) = match rejection {
+        Rejection::Protocol => (Text::RejectedProtocol, None),
+        Rejection::CalledAe => (Text::RejectedCalledAe, Some(Text::RemedyCalledAe)),
+        Rejection::CallingAe => (Text::RejectedCallingAe, Some(Text::RemedyCallingAe)),
+        Rejection::Address => (Text::RejectedAddress, Some(Text::RemedyAddress)),
+        Rejection::Busy => (Text::RejectedBusy, None),
+        Rejection::NotDicom => (Text::RejectedNotDicom, Some(Text::RemedyNotDicom)),
+        Rejection::Violation { .. } => (Text::RejectedViolation, None),
+        Rejection::Interrupted => (Text::RejectedInterrupted, Some(Text::RemedyInterrupted)),
+        Rejection::Instance { .. } => (Text::RejectedInstance, Some(Text::RemedyInstance)),
+    };
+    html! {
+        (reader.say(what))
+        @match rejection {
+            Rejection::Violation { why } => { span.muted { " (" (why) ")" } }
+            Rejection::Instance { status, why } => {
+                span.muted { " (" (format!("{status:04X}")) ": " (why) ")" }
+            }
+            Rejection::Protocol | Rejection::CalledAe | Rejection::CallingAe
+            | Rejection::Address | Rejection::Busy | Rejection::NotDicom
+            | Rejection::Interrupted => {}
+        }
+        @if let Some(remedy) = remedy { p.muted.small { (reader.say(remedy)) } }
+    }
+}
+
+/// The list of what was turned away.
+fn rejected(reader: &Reader, list: &[Rejected]) -> Markup {
+    let title = |ae: &Option<AeTitle>| ae.as_ref().map_or("–".to_owned(), AeTitle::to_string);
+    html! {
+        section id="rejected" data-part {
+            h2 { (reader.say(Text::Rejected)) }
+            @if list.is_empty() {
+                p.muted { (reader.say(Text::NothingRejected)) }
+            } @else {
+                p.muted.small { (reader.say(Text::RejectedNote)) }
+                table.cards {
+                    thead { tr {
+                        @for head in [
+                            Text::RejectedWhat, Text::RejectedFrom, Text::CallingAe,
+                            Text::CalledAe, Text::RejectedCount, Text::RejectedLast,
+                        ] {
+                            th scope="col" { (reader.say(head)) }
+                        }
+                    } }
+                    tbody {
+                        @for one in list {
+                            tr {
+                                td data-head=(reader.say(Text::RejectedWhat)) {
+                                    (rejection_words(reader, &one.rejection))
+                                }
+                                td data-head=(reader.say(Text::RejectedFrom)) { (one.caller.address) }
+                                td data-head=(reader.say(Text::CallingAe)) { (title(&one.caller.calling)) }
+                                td data-head=(reader.say(Text::CalledAe)) { (title(&one.caller.called)) }
+                                td data-head=(reader.say(Text::RejectedCount)) { (one.count) }
+                                td data-head=(reader.say(Text::RejectedLast)) { (moment(one.last)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 async fn ask(board: &Board) -> Result<Health, DashboardError> {
     board.blocking(|board| Ok((board.health)())).await
 }
@@ -320,6 +394,7 @@ pub(super) async fn page(
             }
             p.muted.small { (reader.say(Text::CheckedAt)) " " (moment(health.at)) }
         }
+        (rejected(&reader, &health.rejected))
     };
     Ok(reader.live(reader.say(Text::Health), &body, false))
 }

@@ -226,6 +226,42 @@ texts! {
     Bundles: "{} 件", "{} bundles";
     FreeSpace: "{} GB 空き (予備 {} GB)", "{} GB free (reserve {} GB)";
     CheckedAt: "確認時刻", "Checked";
+    // What the node turned away.
+    Rejected: "受け付けなかった通信", "Turned away";
+    RejectedNote: "起動後に受け付けなかった接続と画像です。記録はログにも残ります。",
+        "Connections and images that were not accepted since the start. The log has every case.";
+    NothingRejected: "起動後、受け付けなかった通信はありません。",
+        "Nothing was turned away since the start.";
+    RejectedWhat: "内容", "What";
+    RejectedFrom: "アドレス", "Address";
+    CallingAe: "送信側 AE", "Calling AE";
+    CalledAe: "宛先 AE", "Called AE";
+    RejectedCount: "回数", "Times";
+    RejectedLast: "最終", "Last";
+    RejectedProtocol: "DICOM の版または用途が異なります", "Another protocol version or application context";
+    RejectedCalledAe: "宛先の AE タイトルがこの装置のものではありません",
+        "The called AE title is not this box's";
+    RejectedCallingAe: "登録されていない送信元です", "This sender is not on the list";
+    RejectedAddress: "登録済みの送信元ですが、アドレスが異なります",
+        "The sender is on the list, but calls from another address";
+    RejectedBusy: "同時接続数の上限に達していました", "As many associations as allowed were open";
+    RejectedNotDicom: "DICOM ではない通信です", "What came is not DICOM";
+    RejectedViolation: "通信手順の誤りにより接続を終了しました",
+        "The association broke the protocol and was ended";
+    RejectedInterrupted: "画像の途中で接続が切れました", "The connection ended in the middle of an image";
+    RejectedInstance: "画像を受け付けませんでした", "An image was not accepted";
+    RemedyCalledAe: "送信側の宛先 AE を、この装置の設定 dicom.ae_title に合わせてください。",
+        "Set the called AE at the sender to this box's dicom.ae_title.";
+    RemedyCallingAe: "正しい装置であれば、設定ファイルの dicom.sources に追加してください。",
+        "If it is one of yours, add it to dicom.sources in the settings file.";
+    RemedyAddress: "装置のアドレスが変わったのであれば、dicom.sources の address を直してください。",
+        "If the unit's address has changed, correct its address in dicom.sources.";
+    RemedyNotDicom: "別の機器がこのポートへ接続しています。アドレスを確認してください。",
+        "Another kind of device connects to this port: look at its address.";
+    RemedyInterrupted: "その画像は保存されていません。装置から再送してください。",
+        "That image is not held: send it again from the unit.";
+    RemedyInstance: "その画像は保存されていません。送信側にはこの状態コードを返しました。",
+        "That image is not held. The sender was told this status.";
     // About.
     Version: "バージョン", "Version";
     Models: "モデル", "Models";

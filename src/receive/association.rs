@@ -15,6 +15,9 @@ use super::keep::{Incoming, Kept};
 use super::negotiate::{Agreed, Context};
 use super::pdu::{self, Fragment, Fragments, FrameError, Kind};
 use super::status::{self, DimseStatus};
+use crate::audit::Caller;
+use crate::audit::Rejection;
+use crate::audit::Rejections;
 use crate::names::StudyKey;
 use crate::store::Admission;
 
@@ -30,6 +33,8 @@ pub(super) enum End {
     Aborted,
     /// The peer closed or lost the connection.
     Closed,
+    /// The same, an abort or a silence, in the middle of an instance.
+    Interrupted,
     /// We ended it: the peer was silent too long.
     Silent,
     /// We ended it: the box stops.
@@ -42,7 +47,7 @@ impl End {
     /// The reason in our A-ABORT (PS3.8 table 9-26), where we end it.
     fn abort(self) -> Option<u8> {
         match self {
-            Self::Released | Self::Aborted | Self::Closed => None,
+            Self::Released | Self::Aborted | Self::Closed | Self::Interrupted => None,
             Self::Silent | Self::Stopped => Some(0),
             Self::Violation("not a DICOM PDU") => Some(1),
             Self::Violation("an unexpected PDU") => Some(2),
@@ -186,6 +191,10 @@ pub(super) struct Association<S> {
     pub(super) notices: Sender<Notice>,
     /// Studies that had instances.
     pub(super) studies: Vec<StudyKey>,
+    /// Where the people at the box read what was turned away.
+    pub(super) rejections: Rejections,
+    /// Who sends.
+    pub(super) caller: Caller,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
@@ -202,6 +211,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
         if let Some(reason) = end.abort() {
             // The peer may be gone; then there is nobody to tell.
             self.write(&pdu::abort(reason)).await.ok();
+        }
+        let cut = matches!(end, End::Aborted | End::Closed | End::Silent);
+        if cut && matches!(dialogue.turn, Turn::DataSet(..)) {
+            return End::Interrupted;
         }
         end
     }
@@ -262,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
                 self.push(bytes).await?;
                 let (status, comment) = match self.incoming.finish().await {
                     Ok(kept) => self.kept(kept).await,
-                    Err(error) => refused(&error),
+                    Err(error) => self.refused(&error),
                 };
                 let set = dimse::store_response(&request, status, comment);
                 self.write(&pdu::command(context, &set, peer_max)).await
@@ -296,6 +309,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
         (DimseStatus::Success, "")
     }
 
+    fn refused(&self, error: &ReceiveError) -> (DimseStatus, &'static str) {
+        let (status, why) = status::of(error);
+        tracing::warn!(
+            status = format_args!("{:04X}", status.code()),
+            error = %Chain(error),
+            "instance refused"
+        );
+        let rejection = Rejection::Instance {
+            status: status.code(),
+            why,
+        };
+        self.rejections.add(rejection, self.caller.clone());
+        (status, why)
+    }
+
     /// Writes at once; a peer that does not read is not waited for.
     async fn write(&mut self, bytes: &[u8]) -> Result<(), End> {
         match timeout(self.idle, self.stream.write_all(bytes)).await {
@@ -304,16 +332,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
             Ok(Ok(())) => self.stream.flush().await.map_err(|_| End::Closed),
         }
     }
-}
-
-fn refused(error: &ReceiveError) -> (DimseStatus, &'static str) {
-    let (status, comment) = status::of(error);
-    tracing::warn!(
-        status = format_args!("{:04X}", status.code()),
-        error = %Chain(error),
-        "instance refused"
-    );
-    (status, comment)
 }
 
 /// An error with its causes on one line.

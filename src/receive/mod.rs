@@ -35,7 +35,7 @@ mod server;
 mod status;
 
 pub use facts::facts_of;
-pub use server::serve;
+pub use server::{Parts, serve};
 pub use status::DimseStatus;
 
 /// What the pipeline is told, so that it need not ask. A notice says that

@@ -12,6 +12,8 @@ use dicom_ul::pdu::{
 
 use super::dimse::VERIFICATION;
 use super::pdu::MAX_PDU;
+use crate::audit::Caller;
+use crate::audit::Rejection;
 use crate::config::DicomSettings;
 use crate::names::AeTitle;
 use crate::spool::IMPLEMENTATION_CLASS_UID;
@@ -88,6 +90,17 @@ impl Refused {
         }
     }
 
+    /// The same for the people at the box.
+    pub(super) const fn rejection(self) -> Rejection {
+        match self {
+            Self::Protocol => Rejection::Protocol,
+            Self::CalledAe => Rejection::CalledAe,
+            Self::CallingAe => Rejection::CallingAe,
+            Self::Address => Rejection::Address,
+            Self::Busy => Rejection::Busy,
+        }
+    }
+
     /// A-ASSOCIATE-RJ (PS3.8 table 9-21).
     pub(super) fn answer(self) -> Pdu {
         use AssociationRJServiceUserReason as User;
@@ -114,6 +127,15 @@ impl Refused {
             ),
         };
         Pdu::AssociationRJ(AssociationRJ { result, source })
+    }
+}
+
+/// Who asks for an association.
+pub(super) fn caller(request: &AssociationRQ, peer: IpAddr) -> Caller {
+    Caller {
+        address: peer.to_canonical(),
+        calling: request.calling_ae_title.parse().ok(),
+        called: request.called_ae_title.parse().ok(),
     }
 }
 

@@ -16,10 +16,13 @@ use tokio::time::timeout;
 use super::association::{Association, Chain, End};
 use super::keep::{Desk, Incoming};
 use super::lobby::Lobby;
-use super::negotiate::{Agreed, Refused, negotiate};
+use super::negotiate::{Agreed, Refused, caller, negotiate};
 use super::pdu::{self, Kind};
 use super::{Notice, ReceiveError};
+use crate::audit::Caller;
 use crate::audit::Event;
+use crate::audit::Rejection;
+use crate::audit::Rejections;
 use crate::config::DicomSettings;
 use crate::identity::BoxIdentity;
 use crate::spool::Spool;
@@ -47,6 +50,24 @@ struct Shared {
     lobby: Lobby,
     stop: watch::Receiver<bool>,
     journaled: Mutex<Option<Instant>>,
+    rejections: Rejections,
+}
+
+/// What receiving needs of the house.
+#[derive(Debug)]
+pub struct Parts {
+    /// Who may send, and how much.
+    pub settings: DicomSettings,
+    /// Where images go.
+    pub spool: Spool,
+    /// Where their rows go.
+    pub store: Store,
+    /// The key of the digests that name them.
+    pub identity: Arc<BoxIdentity>,
+    /// Who is told of instances.
+    pub notices: mpsc::Sender<Notice>,
+    /// Where the people at the box read what was turned away.
+    pub rejections: Rejections,
 }
 
 /// Receives until `shutdown` completes. Instances that have arrived in whole
@@ -56,13 +77,17 @@ struct Shared {
 /// [`ReceiveError::Listen`] if the socket fails again and again.
 pub async fn serve(
     listener: TcpListener,
-    settings: DicomSettings,
-    spool: Spool,
-    store: Store,
-    identity: Arc<BoxIdentity>,
-    notices: mpsc::Sender<Notice>,
+    parts: Parts,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ReceiveError> {
+    let Parts {
+        settings,
+        spool,
+        store,
+        identity,
+        notices,
+        rejections,
+    } = parts;
     if settings.accept_any {
         tracing::warn!("ANY SENDER IS LET IN (dicom.accept_any): only for trying the box");
     }
@@ -81,6 +106,7 @@ pub async fn serve(
         lobby: Lobby::default(),
         stop,
         journaled: Mutex::new(None),
+        rejections,
     });
     let mut tasks = JoinSet::new();
     let result = accept(&listener, &shared, &mut tasks, shutdown).await;
@@ -153,14 +179,13 @@ async fn connection(
         agreed = open(&shared, &mut stream, peer) => agreed,
     };
     shared.lobby.leave(number);
-    let Some(agreed) = agreed else {
+    let Some((caller, agreed, accept)) = agreed else {
         return last_word(stream).await;
     };
     let Ok(_place) = Arc::clone(&shared.places).try_acquire_owned() else {
-        refuse(&shared, &mut stream, peer, Refused::Busy).await;
+        refuse(&shared, &mut stream, caller, Refused::Busy).await;
         return last_word(stream).await;
     };
-    let (agreed, accept) = agreed;
     let idle = shared.settings.idle_timeout;
     if !matches!(timeout(idle, stream.write_all(&accept)).await, Ok(Ok(()))) {
         return;
@@ -173,12 +198,22 @@ async fn connection(
         stop: shared.stop.clone(),
         notices: shared.notices.clone(),
         studies: Vec::new(),
+        rejections: shared.rejections.clone(),
+        caller: caller.clone(),
     };
     let end = association.run(&agreed).await;
-    if let End::Violation(why) = end {
-        tracing::warn!(peer = %peer.ip(), why, "association ended by us");
-    } else {
-        tracing::info!(peer = %peer.ip(), end = ?end, "association ended");
+    match end {
+        End::Violation(why) => {
+            tracing::warn!(peer = %peer.ip(), why, "association ended by us");
+            shared.rejections.add(Rejection::Violation { why }, caller);
+        }
+        End::Interrupted => {
+            tracing::warn!(peer = %peer.ip(), "connection ended in the middle of an image");
+            shared.rejections.add(Rejection::Interrupted, caller);
+        }
+        End::Released | End::Aborted | End::Closed | End::Silent | End::Stopped => {
+            tracing::info!(peer = %peer.ip(), end = ?end, "association ended");
+        }
     }
     if !association.studies.is_empty() {
         let released = Notice::Released(association.studies);
@@ -193,20 +228,21 @@ async fn open(
     shared: &Shared,
     stream: &mut BufReader<TcpStream>,
     peer: SocketAddr,
-) -> Option<(Agreed, Vec<u8>)> {
+) -> Option<(Caller, Agreed, Vec<u8>)> {
     let mut body = Vec::new();
     // The ARTIM timer (PS3.8 9.1.5) runs over the whole request.
     let limit = shared.settings.idle_timeout;
     let reason = match timeout(limit, pdu::read(stream, &mut body)).await {
         Ok(Ok(Some(Kind::AssociateRequest))) => match pdu::decode(1, &body) {
             Ok(Pdu::AssociationRQ(request)) => {
+                let caller = caller(&request, peer.ip());
                 match negotiate(&request, &shared.settings, peer.ip()) {
                     Ok((agreed, accept)) => match pdu::encode(&accept) {
-                        Ok(bytes) => return Some((agreed, bytes)),
+                        Ok(bytes) => return Some((caller, agreed, bytes)),
                         Err(_) => 6,
                     },
                     Err(refused) => {
-                        refuse(shared, stream, peer, refused).await;
+                        refuse(shared, stream, caller, refused).await;
                         return None;
                     }
                 }
@@ -220,6 +256,8 @@ async fn open(
         Ok(Ok(None) | Err(pdu::FrameError::Broken(_))) | Err(_) => return None,
     };
     tracing::warn!(peer = %peer.ip(), reason, "no association request");
+    let caller = Caller::silent(peer.ip().to_canonical());
+    shared.rejections.add(Rejection::NotDicom, caller);
     // The peer may be gone; then there is nobody to tell.
     stream.write_all(&pdu::abort(reason)).await.ok();
     None
@@ -228,10 +266,11 @@ async fn open(
 async fn refuse(
     shared: &Shared,
     stream: &mut BufReader<TcpStream>,
-    peer: SocketAddr,
+    caller: Caller,
     refused: Refused,
 ) {
-    tracing::warn!(peer = %peer.ip(), reason = refused.code(), "association refused");
+    tracing::warn!(peer = %caller.address, reason = refused.code(), "association refused");
+    shared.rejections.add(refused.rejection(), caller);
     if let Ok(bytes) = pdu::encode(&refused.answer()) {
         // The peer may be gone; then there is nobody to tell.
         timeout(LAST_WORD, stream.write_all(&bytes)).await.ok();

@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use bonebox::audit::{Caller, Rejected, Rejection};
 use bonebox::clock::{Clock, Moment};
 use bonebox::config;
 use bonebox::dashboard::{Contact, Disk, Health, HealthSource, Inference, Process, app, serve};
@@ -53,7 +54,40 @@ fn healthy(clock: &Clock) -> HealthSource {
             provider: "cpu".into(),
             model: model(),
         },
+        rejected: rejected(),
     })
+}
+
+/// One of everything that the node turns away.
+fn rejected() -> Vec<Rejected> {
+    let all = [
+        Rejection::CallingAe,
+        Rejection::CalledAe,
+        Rejection::Address,
+        Rejection::Protocol,
+        Rejection::Busy,
+        Rejection::NotDicom,
+        Rejection::Interrupted,
+        Rejection::Violation {
+            why: "not a DICOM PDU",
+        },
+        Rejection::Instance {
+            status: 0xc000,
+            why: "a length reaches beyond the data set",
+        },
+    ];
+    let one = |rejection| Rejected {
+        rejection,
+        caller: Caller {
+            address: [192, 0, 2, 7].into(),
+            calling: Some("CT<3>".parse().unwrap()),
+            called: None,
+        },
+        count: 12,
+        first: START,
+        last: START,
+    };
+    all.map(one).into()
 }
 
 fn router(invented: &Invented) -> Router {
@@ -435,7 +469,38 @@ async fn health_is_told_to_people_and_monitors() {
     ] {
         assert!(page.text().contains(words), "{words}");
     }
+    let japanese = get(&app, "/health?lang=ja").await;
+    for text in [
+        Text::RejectedCallingAe,
+        Text::RemedyCallingAe,
+        Text::RejectedCalledAe,
+        Text::RemedyCalledAe,
+        Text::RejectedAddress,
+        Text::RemedyAddress,
+        Text::RejectedProtocol,
+        Text::RejectedBusy,
+        Text::RejectedNotDicom,
+        Text::RemedyNotDicom,
+        Text::RejectedInterrupted,
+        Text::RemedyInterrupted,
+        Text::RejectedViolation,
+        Text::RejectedInstance,
+        Text::RemedyInstance,
+    ] {
+        let (en, ja) = (text.say(Language::English), text.say(Language::Japanese));
+        assert!(
+            page.text().contains(&en.replace('\'', "&#39;")) || page.text().contains(en),
+            "{en}"
+        );
+        assert!(japanese.text().contains(ja), "{ja}");
+    }
+    assert!(page.text().contains("CT&lt;3&gt;"));
+    assert!(
+        page.text()
+            .contains("(C000: a length reaches beyond the data set)")
+    );
     let json = get(&app, "/health.json").await;
+    assert!(!json.text().contains("CT<3>"));
     assert_eq!(json.status, StatusCode::SERVICE_UNAVAILABLE);
     let value: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
     assert_eq!(value["level"], "person");

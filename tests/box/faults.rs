@@ -8,12 +8,15 @@
     reason = "tests"
 )]
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 
 use bonebox::demo::pki;
+use bonebox::page::{Language, Text};
 use bonebox::study::{State, TroubleCode};
 
-use crate::rig::{Difference, Rig, onnxruntime, root};
+use crate::rig::{Difference, Rig, onnxruntime, root, send};
 use crate::study_files;
 
 /// Sends a pair and waits until the study is held up with a code; says the
@@ -157,6 +160,50 @@ fn a_worker_that_crashes_costs_no_study() {
         rows.iter().any(|row| row.state >= State::Deidentified)
     });
     rig.kill_child("worker");
+    rig.wait_acknowledged(1);
+}
+
+#[test]
+fn what_is_turned_away_is_on_the_page_and_in_the_log() {
+    let mut rig = Rig::new(&Difference::default());
+    rig.start_central();
+    rig.start_box();
+    let study = study_files::pair(&rig.path("hospital"), 1);
+    let refused = |called, calling| {
+        let sent = send(&study.files, rig.dicom, called, calling);
+        assert!(sent.is_err(), "{sent:?}");
+    };
+    refused("SOMEBODY", "XRAY");
+    refused("BONEBOX", "STRANGER");
+    let mut stream = TcpStream::connect(("127.0.0.1", rig.dicom)).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    // The box closes the connection; a reset may overtake its last word.
+    let _ = stream.read_to_end(&mut answer);
+    let whole = std::fs::read(&study.files[0]).unwrap();
+    let cut = rig.path("cut.dcm");
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(rig.send(&[cut]).unwrap(), [0xC000]);
+
+    let page = crate::http::get(rig.dashboard, "/health?lang=en");
+    let log = rig.log("serve");
+    let pairs = [
+        (Text::RejectedCalledAe, "called-ae-unknown"),
+        (Text::RejectedCallingAe, "calling-ae-unknown"),
+        (Text::RejectedNotDicom, "no association request"),
+        (Text::RejectedInstance, "instance refused"),
+    ];
+    for (text, logged) in pairs {
+        let says = text.say(Language::English);
+        assert!(
+            page.contains(&says.replace('\'', "&#39;")) || page.contains(says),
+            "{says}"
+        );
+        assert!(log.contains(logged), "{logged}");
+    }
+    assert!(page.contains("STRANGER") && page.contains("SOMEBODY"));
+    assert!(!log.contains("STRANGER") && !log.contains("SOMEBODY"));
+    assert_eq!(rig.send(&study.files).unwrap(), [0, 0]);
     rig.wait_acknowledged(1);
 }
 

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bonebox::audit::Rejections;
 use bonebox::clock::Clock;
 use bonebox::config::{DicomSettings, Source};
 use bonebox::identity::BoxIdentity;
 use bonebox::receive::send::{SendError, Sent, Target, echo, send};
-use bonebox::receive::{Notice, ReceiveError, serve};
+use bonebox::receive::{Notice, Parts, ReceiveError, serve};
 use bonebox::spool::{Disk, DiskFile, Listed, MachineDisk, Meta, ReadSeek, Spool};
 use bonebox::store::Store;
 use tempfile::TempDir;
@@ -73,6 +74,7 @@ pub(crate) struct Node {
     pub(crate) disk: Arc<SmallDisk>,
     pub(crate) address: SocketAddr,
     pub(crate) notices: mpsc::UnboundedReceiver<Notice>,
+    pub(crate) rejections: Rejections,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), ReceiveError>>,
 }
@@ -117,15 +119,23 @@ impl Node {
             stopped.await.ok();
         };
         let rows = store.clone();
-        let task = tokio::spawn(async move {
-            serve(listener, settings, spool, rows, identity, tell, shutdown).await
-        });
+        let rejections = Rejections::new(Clock::System);
+        let parts = Parts {
+            settings,
+            spool,
+            store: rows,
+            identity,
+            notices: tell,
+            rejections: rejections.clone(),
+        };
+        let task = tokio::spawn(async move { serve(listener, parts, shutdown).await });
         Self {
             data,
             store,
             disk,
             address,
             notices,
+            rejections,
             stop,
             task,
         }

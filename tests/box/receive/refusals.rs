@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use bonebox::audit::Rejection;
 use bonebox::clock::Clock;
 use bonebox::names::LegalBasis;
 use bonebox::receive::Notice;
@@ -132,6 +133,15 @@ fn bad_instances_get_their_status_and_the_association_goes_on() {
         assert_eq!(statuses, expected);
         assert_eq!(node.files("identified").len(), 2);
         assert!(node.files("arriving").is_empty());
+        // The people at the box read each status that the sender was told.
+        let told: u64 = node
+            .rejections
+            .latest()
+            .iter()
+            .filter(|one| matches!(one.rejection, Rejection::Instance { .. }))
+            .map(|one| one.count)
+            .sum();
+        assert_eq!(told, 5);
         node.stop().await;
     });
 }
@@ -199,6 +209,19 @@ fn strangers_and_wrong_addresses_are_refused() {
         assert_eq!(why, "called AE title not recognized");
         assert!(node.files("identified").is_empty());
         node.echo().await.unwrap();
+        let mut turned: Vec<_> = node
+            .rejections
+            .latest()
+            .into_iter()
+            .map(|one| (one.rejection, one.caller.calling, one.caller.called))
+            .collect();
+        turned.sort_by_key(|one| format!("{one:?}"));
+        let ae = |title: &str| title.parse().ok();
+        let expected = [
+            (Rejection::CalledAe, ae("XRAY"), ae("SOMEBODY")),
+            (Rejection::CallingAe, ae("STRANGER"), ae("BONEBOX")),
+        ];
+        assert_eq!(turned, expected);
         node.stop().await;
     });
 }
