@@ -81,7 +81,7 @@ impl Specimen {
     /// # Errors
     /// [`PhantomError`] when its surfaces are none, which no seed is known to
     /// do.
-    pub fn draw(generator: Generator, seed: u64) -> Result<Self, PhantomError> {
+    pub fn draw(generator: Generator, _seed: u64) -> Result<Self, PhantomError> {
         match generator {
             Generator::A | Generator::BDev | Generator::BTest => {
                 Err(PhantomError::NotThereYet(generator.name()))
