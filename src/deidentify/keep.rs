@@ -20,6 +20,26 @@ pub(super) fn is_term(text: &str) -> bool {
     TERMS.contains(text)
 }
 
+/// Whether a word is one of the trade: of a term, or of the name of a part of
+/// the body or a projection. Words of other lists (DCM has thousands) are not:
+/// some are names.
+pub(super) fn is_word(text: &str) -> bool {
+    static WORDS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let terms = include_str!("terms.txt").lines();
+        let terms = terms.filter(|line| !line.starts_with('#'));
+        let codes = include_str!("codes.tsv").lines();
+        let codes = codes.filter(|line| line.starts_with("SCT\t") || line.starts_with("SRT\t"));
+        let meanings = codes.filter_map(|line| line.rsplit('\t').next());
+        terms
+            .chain(meanings)
+            .flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric()))
+            .filter(|word| !word.is_empty() && !word.bytes().all(|b| b.is_ascii_digit()))
+            .map(str::to_ascii_lowercase)
+            .collect()
+    });
+    WORDS.contains(&text.to_ascii_lowercase())
+}
+
 /// The meaning of a coded concept of `codes.tsv`. The older scheme names
 /// `SNM3` and `99SDM` stand for `SRT`.
 pub(super) fn code_meaning(scheme: &str, value: &str) -> Option<&'static str> {

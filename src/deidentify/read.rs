@@ -3,14 +3,24 @@
 //! Nothing is believed: a length is checked against the bytes that are there
 //! before anything is allocated, nesting and the number of attributes are
 //! capped, and bulk is left in the file. What does not fit is a [`Reason`] for
-//! quarantine. Only little endian is read; the pixels, native or encapsulated,
-//! are found and measured, not loaded.
+//! quarantine. The pixels, native or encapsulated, are found and measured, not
+//! loaded. Big endian values are turned round where they are read, a deflated
+//! data set is inflated as it is read: both are written as explicit VR little
+//! endian.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other value representations are one case"
+)]
+
+use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use dicom_core::{Tag, VR};
 
 use super::element::{Element, Value, dictionary_vrs, find, has_long_header, text};
+use super::inflate::Inflated;
 use super::{DeidentifyError, Reason};
 
 /// Deeper nesting is refused: real objects stay below eight.
@@ -27,6 +37,11 @@ const ITEM: Tag = Tag(0xfffe, 0xe000);
 const ITEM_END: Tag = Tag(0xfffe, 0xe00d);
 const SEQUENCE_END: Tag = Tag(0xfffe, 0xe0dd);
 const UNDEFINED: u32 = u32::MAX;
+
+const IMPLICIT: &str = "1.2.840.10008.1.2";
+const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
+const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
 /// How attributes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,50 +60,116 @@ pub(super) struct Pixels {
     pub(super) fragments: Option<u32>,
     /// Bytes of the basic offset table.
     pub(super) offsets: u32,
+    /// Words stand with their high byte first.
+    pub(super) is_swapped: bool,
+}
+
+/// Where the bytes of an object come from. A study's files are not kept open.
+pub(super) enum Source {
+    /// The file as it is.
+    Plain(File),
+    /// What a file's data set inflates to; places count from its start.
+    Inflated(Inflated),
+}
+
+impl Source {
+    /// Opens what an object was read from again.
+    pub(super) fn open(path: &Path, deflated_at: Option<u64>) -> Result<Self, DeidentifyError> {
+        let plain = Self::Plain(File::open(path).map_err(reading)?);
+        match deflated_at {
+            Some(start) => Ok(plain.inflated(start)?.0),
+            None => Ok(plain),
+        }
+    }
+
+    /// What a file inflates to from a place on, and how long that is.
+    fn inflated(self, start: u64) -> Result<(Self, u64), DeidentifyError> {
+        match self {
+            Self::Plain(file) => {
+                let inflated = Inflated::open(file, start)?;
+                let length = inflated.length();
+                Ok((Self::Inflated(inflated), length))
+            }
+            Self::Inflated(_) => Err(Reason::Malformed.into()),
+        }
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read(buffer),
+            Self::Inflated(inflated) => inflated.read(buffer),
+        }
+    }
+}
+
+impl Seek for Source {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::Plain(file) => file.seek(to),
+            Self::Inflated(inflated) => inflated.seek(to),
+        }
+    }
 }
 
 /// What was read.
-#[derive(Debug)]
 pub(super) struct Object {
     pub(super) sop_class: String,
+    /// The transfer syntax to write.
     pub(super) transfer_syntax: String,
+    /// How to write.
     pub(super) encoding: Encoding,
     pub(super) elements: Vec<Element>,
-    pub(super) pixels: Pixels,
+    /// None for an object that has no pixels.
+    pub(super) pixels: Option<Pixels>,
     /// Bytes behind the pixels, never read: the table removes all that may stand there.
     pub(super) behind: u64,
+    /// Where in the file the deflated data set starts, if it is deflated.
+    pub(super) deflated_at: Option<u64>,
 }
 
 /// Reads an object.
-pub(super) fn read(source: impl Read + Seek) -> Result<Object, DeidentifyError> {
-    let mut reader = Reader::new(source)?;
-    let (sop_class, transfer_syntax) = reader.meta()?;
-    let encoding = match transfer_syntax.as_str() {
-        "1.2.840.10008.1.2" => Encoding::Implicit,
-        // Deflated and big endian files are not read yet.
-        "1.2.840.10008.1.2.1.99" | "1.2.840.10008.1.2.2" => {
-            return Err(Reason::TransferSyntax.into());
-        }
+pub(super) fn read(file: File) -> Result<Object, DeidentifyError> {
+    let length = file.metadata().map_err(reading)?.len();
+    let mut reader = Reader::new(Source::Plain(file), length);
+    let (sop_class, read_syntax) = reader.meta()?;
+    let encoding = match read_syntax.as_str() {
+        IMPLICIT => Encoding::Implicit,
+        DEFLATED | BIG_ENDIAN => Encoding::Explicit,
         known if is_explicit(known) => Encoding::Explicit,
         _ => return Err(Reason::TransferSyntax.into()),
     };
+    reader.is_big = read_syntax == BIG_ENDIAN;
+    let deflated_at = (read_syntax == DEFLATED).then_some(reader.position);
+    if let Some(start) = deflated_at {
+        let (source, length) = reader.source.into_inner().inflated(start)?;
+        reader = Reader::new(source, length);
+    }
     let end = reader.length;
     let elements = reader.data_set(end, encoding, 0, Until::Pixels)?;
-    let pixels = reader.pixels.ok_or(Reason::NoPixels)?;
-    let is_encapsulated = !matches!(
-        transfer_syntax.as_str(),
-        "1.2.840.10008.1.2" | "1.2.840.10008.1.2.1"
+    let is_encapsulated = reader
+        .pixels
+        .is_some_and(|pixels| pixels.fragments.is_some());
+    let may_be = !matches!(
+        read_syntax.as_str(),
+        IMPLICIT | EXPLICIT | DEFLATED | BIG_ENDIAN
     );
-    if is_encapsulated != pixels.fragments.is_some() {
+    if reader.pixels.is_some() && is_encapsulated != may_be {
         return Err(Reason::Malformed.into());
     }
+    let transfer_syntax = match read_syntax.as_str() {
+        DEFLATED | BIG_ENDIAN => EXPLICIT.to_owned(),
+        _ => read_syntax,
+    };
     Ok(Object {
         sop_class,
         transfer_syntax,
         encoding,
         elements,
         behind: reader.length - reader.position,
-        pixels,
+        pixels: reader.pixels,
+        deflated_at,
     })
 }
 
@@ -131,27 +212,28 @@ struct Head {
     length: u32,
 }
 
-struct Reader<R> {
-    source: BufReader<R>,
+struct Reader {
+    source: BufReader<Source>,
     position: u64,
     length: u64,
     held: u64,
     count: usize,
     pixels: Option<Pixels>,
+    is_big: bool,
 }
 
-impl<R: Read + Seek> Reader<R> {
-    fn new(mut source: R) -> Result<Self, DeidentifyError> {
-        let length = source.seek(SeekFrom::End(0)).map_err(reading)?;
-        source.seek(SeekFrom::Start(0)).map_err(reading)?;
-        Ok(Self {
+impl Reader {
+    /// A reader over a source that stands at its start.
+    fn new(source: Source, length: u64) -> Self {
+        Self {
             source: BufReader::with_capacity(32 << 10, source),
             position: 0,
             length,
             held: 0,
             count: 0,
             pixels: None,
-        })
+            is_big: false,
+        }
     }
 
     fn take<const N: usize>(&mut self, end: u64) -> Result<[u8; N], DeidentifyError> {
@@ -177,7 +259,7 @@ impl<R: Read + Seek> Reader<R> {
         Ok(())
     }
 
-    fn value(&mut self, length: u32, end: u64) -> Result<Value, DeidentifyError> {
+    fn value(&mut self, vr: VR, length: u32, end: u64) -> Result<Value, DeidentifyError> {
         if length > MAX_VALUE {
             self.skip(u64::from(length), end)?;
             return Ok(Value::Withheld);
@@ -191,19 +273,34 @@ impl<R: Read + Seek> Reader<R> {
         let mut bytes = vec![0; size];
         self.source.read_exact(&mut bytes).map_err(reading)?;
         self.position += u64::from(length);
+        if self.is_big {
+            for value in bytes.chunks_exact_mut(swapped_bytes(vr)) {
+                value.reverse();
+            }
+        }
         Ok(Value::Bytes(bytes))
     }
 
     fn tag(&mut self, end: u64) -> Result<Tag, DeidentifyError> {
-        let b = self.take::<4>(end)?;
-        Ok(Tag(
-            u16::from_le_bytes([b[0], b[1]]),
-            u16::from_le_bytes([b[2], b[3]]),
-        ))
+        Ok(Tag(self.short(end)?, self.short(end)?))
+    }
+
+    fn short(&mut self, end: u64) -> Result<u16, DeidentifyError> {
+        let bytes = self.take::<2>(end)?;
+        Ok(if self.is_big {
+            u16::from_be_bytes(bytes)
+        } else {
+            u16::from_le_bytes(bytes)
+        })
     }
 
     fn long(&mut self, end: u64) -> Result<u32, DeidentifyError> {
-        self.take::<4>(end).map(u32::from_le_bytes)
+        let bytes = self.take::<4>(end)?;
+        Ok(if self.is_big {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        })
     }
 
     /// The SOP class and transfer syntax of the file meta group; the rest of
@@ -250,7 +347,7 @@ impl<R: Read + Seek> Reader<R> {
             self.take::<2>(end)?;
             self.long(end)?
         } else {
-            u32::from(u16::from_le_bytes(self.take::<2>(end)?))
+            u32::from(self.short(end)?)
         };
         Ok(Head { tag, vr, length })
     }
@@ -311,6 +408,7 @@ impl<R: Read + Seek> Reader<R> {
         match (head.vr, head.length) {
             (VR::SQ, length) => self.items(length, end, encoding, depth),
             // PS3.5 6.2.2: a UN of undefined length is a sequence, implicit.
+            (VR::UN, UNDEFINED) if self.is_big => Err(Reason::Malformed.into()),
             (VR::UN, UNDEFINED) => self.items(UNDEFINED, end, Encoding::Implicit, depth),
             (_, UNDEFINED) if encoding == Encoding::Implicit => {
                 self.items(UNDEFINED, end, encoding, depth)
@@ -321,7 +419,7 @@ impl<R: Read + Seek> Reader<R> {
                 Ok(Value::Withheld)
             }
             (_, UNDEFINED) => Err(Reason::Malformed.into()),
-            (_, length) => self.value(length, end),
+            (vr, length) => self.value(vr, length, end),
         }
     }
 
@@ -405,7 +503,18 @@ impl<R: Read + Seek> Reader<R> {
             length: self.position - start,
             fragments,
             offsets,
+            is_swapped: self.is_big && head.vr == VR::OW,
         })
+    }
+}
+
+/// Bytes of one value that big endian turns round (PS3.5 7.3).
+const fn swapped_bytes(vr: VR) -> usize {
+    match vr {
+        VR::AT | VR::OW | VR::SS | VR::US => 2,
+        VR::FL | VR::OF | VR::OL | VR::SL | VR::UL => 4,
+        VR::FD | VR::OD | VR::OV | VR::SV | VR::UV => 8,
+        _ => 1,
     }
 }
 

@@ -1,31 +1,35 @@
 //! The walk: every attribute at every depth is removed, emptied, replaced or
 //! kept, by a rule that has a name.
 //!
-//! First the table of the standard. A compound action is resolved by what the
-//! object definition demands at the top level (D for type 1, Z for type 2, else
-//! the first alternative); inside items, where the type hangs on the sequence,
-//! the last alternative is taken, which is valid for every type. What the table
-//! does not name stays only if it cannot hold a person: numbers, UIDs (all
-//! replaced but public ones), terms and codes from lists. Here we are stricter
-//! than the Basic Profile (docs/CONFORMANCE.md).
+//! First the table of the standard, under the project's options. A compound
+//! action is resolved by the type that the object's definition gives the
+//! attribute at its place (D for type 1, Z for type 2, else the first
+//! alternative); where the definition does not have it, inside items, the last
+//! alternative is taken, which is valid for every type. What the table does not
+//! name stays only where a definition has it and only if it cannot hold a
+//! person: numbers, UIDs (all replaced but public ones), terms and codes from
+//! lists. Here we are stricter than the Basic Profile (docs/CONFORMANCE.md).
 
 use std::collections::BTreeMap;
 
 use dicom_core::{Tag, VR};
 use serde::{Deserialize, Serialize};
 
-use super::element::{Element, Value, dictionary_vrs, find, text};
-use super::keep::{code_meaning, is_kernel, is_maker, is_public_uid, is_term};
-use super::object::{Demand, Kind};
+use super::content::is_clean_content;
+use super::element::{Element, Value, dictionary_vrs, find};
+use super::keep::is_public_uid;
+use super::options::{Safe, safe_blocks};
+use super::values::{
+    coded_meaning, dummy, is_code, is_number, is_uid, listed_text, number_text, table_bytes, terms,
+};
 use crate::identity::PseudonymKey;
 use crate::profile::Action;
+use crate::profile::Choice;
+use crate::profile::Definition;
+use crate::profile::Demand;
 use crate::profile::Edition;
-
-/// Numbers that the table does not name are kept up to six of eight bytes:
-/// an orientation has six values. Longer ones are lists nobody asked for.
-const MAX_NUMBERS: usize = 48;
-/// Text of numbers, likewise.
-const MAX_NUMBER_TEXT: usize = 16 * 16;
+use crate::profile::Options;
+use crate::profile::multiplicity;
 
 /// How many attributes were treated how.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,24 +62,23 @@ impl Counts {
 
 /// LUT Data of a modality or VOI lookup table.
 const LUT_DATA: Tag = Tag(0x0028, 0x3006);
-
-/// Where an attribute stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Top,
-    Item,
-}
+pub(super) const CHARACTER_SET: Tag = Tag(0x0008, 0x0005);
 
 /// What the data set around an attribute says that bears on it.
-struct Around {
-    place: Place,
+pub(super) struct Around {
+    /// The sequence that holds the data set; none at the top level.
+    pub(super) parent: Option<Tag>,
     /// The meaning of the item's coded concept, if it is one we know.
     meaning: Option<&'static str>,
     /// How long the item's lookup table must be.
     table_bytes: Option<usize>,
+    /// Blocks of private attributes that may hold safe ones.
+    pub(super) safe: Vec<Safe>,
+    /// The item names a character set of its own.
+    pub(super) own_character_set: bool,
 }
 
-enum Verdict {
+pub(super) enum Verdict {
     Keep(Element),
     Replace(Element, &'static str),
     Remove(&'static str),
@@ -84,22 +87,42 @@ enum Verdict {
 /// Walks one object.
 pub(super) struct Cleaner<'a> {
     pub(super) edition: &'a Edition,
+    pub(super) options: &'a Options,
     pub(super) key: &'a PseudonymKey,
-    pub(super) kind: Kind,
+    pub(super) definition: Definition,
+    /// By how many days the patient's dates move.
+    pub(super) days: i32,
+    /// The object's character set, if its values are the standard's.
+    pub(super) character_set: Option<Element>,
+    /// Text was kept that needs it.
+    pub(super) needs_character_set: bool,
     pub(super) counts: Counts,
 }
 
 impl Cleaner<'_> {
     /// The top level and everything below it.
     pub(super) fn clean(&mut self, elements: Vec<Element>) -> Vec<Element> {
-        self.walk(elements, Place::Top)
+        let mut cleaned = self.walk(elements, None);
+        if self.needs_character_set
+            && let Some(own) = self.character_set.take()
+        {
+            let place = cleaned.partition_point(|element| element.tag < CHARACTER_SET);
+            cleaned.insert(place, own);
+        }
+        cleaned
     }
 
-    fn walk(&mut self, elements: Vec<Element>, place: Place) -> Vec<Element> {
+    fn walk(&mut self, elements: Vec<Element>, parent: Option<Tag>) -> Vec<Element> {
         let around = Around {
-            place,
+            parent,
             meaning: coded_meaning(&elements),
             table_bytes: table_bytes(&elements),
+            safe: if self.options.has(Choice::SafePrivate) {
+                safe_blocks(&elements)
+            } else {
+                Vec::new()
+            },
+            own_character_set: parent.is_some() && find(&elements, CHARACTER_SET).is_some(),
         };
         let mut kept = Vec::with_capacity(elements.len());
         for element in elements {
@@ -123,10 +146,9 @@ impl Cleaner<'_> {
     }
 
     fn judge(&mut self, element: Element, around: &Around) -> Verdict {
-        let place = around.place;
         let tag = element.tag;
         if tag.0 % 2 == 1 {
-            return Verdict::Remove("private");
+            return self.private(element, around);
         }
         if matches!(tag.0 & 0xff00, 0x5000 | 0x6000) {
             return Verdict::Remove("graphics");
@@ -134,8 +156,8 @@ impl Cleaner<'_> {
         if tag.1 == 0 || tag.0 < 0x0008 || tag.0 >= 0x7fe0 {
             return Verdict::Remove("structure");
         }
-        if tag == Tag(0x0008, 0x0005) {
-            // All text that stays or is written is ASCII.
+        if tag == CHARACTER_SET {
+            // Written again when text stays that needs it.
             return Verdict::Remove("character-set");
         }
         let known = dictionary_vrs(tag);
@@ -148,54 +170,96 @@ impl Cleaner<'_> {
             Value::Items(_) if first == VR::SQ => VR::SQ,
             Value::Bytes(_) if is_wrapped => first,
             Value::Bytes(_) | Value::Items(_) | Value::Withheld => {
-                return self.withdraw(tag, first, place, "representation");
+                return self.withdraw(tag, first, around, "representation");
             }
         };
         let element = Element { vr, ..element };
-        match self.edition.action(tag) {
-            Some(action) => self.resolve(action, element, place),
+        match self.edition.row(tag) {
+            Some(row) => {
+                let (action, by) = self.options.demand(row);
+                self.resolve(action, row.basic, by, element, around)
+            }
             None if element.value == Value::Withheld => {
-                self.withdraw(tag, element.vr, place, "too-long")
+                self.withdraw(tag, element.vr, around, "too-long")
             }
             None => self.unlisted(element, around),
         }
     }
 
-    /// Removes an attribute, or what the object definition leaves of that.
-    fn withdraw(&self, tag: Tag, vr: VR, place: Place, rule: &'static str) -> Verdict {
-        let demand = match place {
-            Place::Top => self.kind.demand(tag),
-            Place::Item => Demand::Nothing,
-        };
-        match demand {
-            Demand::Value => Verdict::Replace(dummy(tag, vr), rule),
-            Demand::Presence => Verdict::Replace(Element::empty(tag, vr), rule),
-            Demand::Nothing => Verdict::Remove(rule),
+    /// What the definition demands; nothing where it does not have the attribute.
+    fn demand(&self, tag: Tag, around: &Around) -> Option<Demand> {
+        match (around.parent, self.definition.demand(around.parent, tag)) {
+            (None, None) => Some(Demand::Nothing),
+            (_, demand) => demand,
         }
     }
 
-    /// Does what the table says.
-    fn resolve(&self, action: Action, element: Element, place: Place) -> Verdict {
+    /// Removes an attribute, or what the object definition leaves of that.
+    pub(super) fn withdraw(
+        &self,
+        tag: Tag,
+        vr: VR,
+        around: &Around,
+        rule: &'static str,
+    ) -> Verdict {
+        match self.demand(tag, around) {
+            Some(Demand::Value) => Verdict::Replace(dummy(tag, vr), rule),
+            Some(Demand::Presence) => Verdict::Replace(Element::empty(tag, vr), rule),
+            Some(Demand::Nothing) | None => Verdict::Remove(rule),
+        }
+    }
+
+    /// Does what the table says, under the options.
+    fn resolve(
+        &mut self,
+        action: Action,
+        basic: Action,
+        by: Option<Choice>,
+        element: Element,
+        around: &Around,
+    ) -> Verdict {
         let (tag, vr) = (element.tag, element.vr);
+        if self.options.has(Choice::AgeBandAndSex)
+            && by.is_none()
+            && let Some(verdict) = self.characteristic(&element)
+        {
+            return verdict;
+        }
+        let chosen = match action {
+            Action::Keep => self.keep(element.clone(), around),
+            Action::Clean => self.cleaned(&element, by, around),
+            Action::Dummy
+            | Action::Empty
+            | Action::Remove
+            | Action::Uid
+            | Action::EmptyOrDummy
+            | Action::RemoveOrEmpty
+            | Action::RemoveOrDummy
+            | Action::RemoveEmptyOrDummy
+            | Action::RemoveEmptyOrUids => None,
+        };
+        chosen.unwrap_or_else(|| {
+            if basic == Action::Uid {
+                return self.uids(&element, basic.letters());
+            }
+            self.basic(basic, tag, vr, around)
+        })
+    }
+
+    /// Does what the Basic Profile says.
+    fn basic(&self, action: Action, tag: Tag, vr: VR, around: &Around) -> Verdict {
         let rule = action.letters();
-        let remove = Verdict::Remove(rule);
         let empty = Verdict::Replace(Element::empty(tag, vr), rule);
         let filled = Verdict::Replace(dummy(tag, vr), rule);
-        let demand = match place {
-            Place::Top => Some(self.kind.demand(tag)),
-            Place::Item => None,
-        };
-        match (action, demand) {
-            (Action::Uid, _) => self.uids(&element, rule),
-            // The Basic Profile has neither; without its option each removes.
-            (Action::Keep | Action::Clean | Action::Remove, _) => {
-                self.withdraw(tag, vr, place, rule)
+        match (action, self.demand(tag, around)) {
+            // The Basic Profile has neither keep nor clean.
+            (Action::Keep | Action::Clean | Action::Remove | Action::Uid, _) => {
+                self.withdraw(tag, vr, around, rule)
             }
-            (Action::Dummy, _) => filled,
-            (_, Some(Demand::Value)) => filled,
+            (Action::Dummy, _) | (_, Some(Demand::Value)) => filled,
             (Action::Empty, _) | (_, Some(Demand::Presence)) => empty,
             (Action::EmptyOrDummy, Some(Demand::Nothing)) => empty,
-            (_, Some(Demand::Nothing)) => remove,
+            (_, Some(Demand::Nothing)) => Verdict::Remove(rule),
             (Action::RemoveOrEmpty | Action::RemoveEmptyOrUids, None) => empty,
             (Action::EmptyOrDummy | Action::RemoveOrDummy | Action::RemoveEmptyOrDummy, None) => {
                 filled
@@ -205,70 +269,93 @@ impl Cleaner<'_> {
 
     /// Judges what the table does not name.
     fn unlisted(&mut self, element: Element, around: &Around) -> Verdict {
-        let (tag, vr, place) = (element.tag, element.vr, around.place);
+        let (tag, vr) = (element.tag, element.vr);
+        let Some(most) = multiplicity(around.parent, tag) else {
+            return Verdict::Remove("not-of-the-object");
+        };
         match vr {
             _ if tag == LUT_DATA => match around.table_bytes {
                 Some(length) if element.plain().len() == length => Verdict::Keep(element),
-                _ => self.withdraw(tag, vr, place, "lookup-table"),
+                _ => self.withdraw(tag, vr, around, "lookup-table"),
             },
-            VR::SQ => self.sequence(element, place),
+            VR::SQ => self.sequence(element, around),
             VR::UI => self.uids(&element, "uid"),
             VR::CS => match terms(&element) {
-                Some(kept) => Verdict::Keep(kept),
-                None => self.withdraw(tag, vr, place, "term"),
+                Some(kept) if kept.plain() == element.plain() => Verdict::Keep(kept),
+                Some(kept) => Verdict::Replace(kept, "term"),
+                None => self.withdraw(tag, vr, around, "term"),
             },
-            VR::DS | VR::IS => match number_text(&element) {
+            VR::DS | VR::IS => match number_text(&element, most) {
                 Some(kept) => Verdict::Keep(kept),
-                None => self.withdraw(tag, vr, place, "number"),
+                None => self.withdraw(tag, vr, around, "number"),
             },
-            VR::US | VR::SS | VR::UL | VR::SL | VR::UV | VR::SV | VR::FL | VR::FD | VR::AT => {
-                if element.plain().len() <= MAX_NUMBERS {
+            VR::AT | VR::FD | VR::FL | VR::SL | VR::SS | VR::SV | VR::UL | VR::US | VR::UV => {
+                if is_number(&element, most) {
                     Verdict::Keep(element)
                 } else {
-                    self.withdraw(tag, vr, place, "number")
+                    self.withdraw(tag, vr, around, "number")
                 }
             }
             VR::LO | VR::SH => match listed_text(&element, around.meaning) {
                 Some(kept) if kept.plain() == element.plain() => Verdict::Keep(kept),
                 Some(kept) => Verdict::Replace(kept, "code"),
-                None => self.withdraw(tag, vr, place, "text"),
+                None => self.withdraw(tag, vr, around, "text"),
             },
-            VR::DA | VR::TM | VR::DT | VR::AS => self.withdraw(tag, vr, place, "date"),
+            VR::DA | VR::TM | VR::DT | VR::AS => self.withdraw(tag, vr, around, "date"),
             VR::AE | VR::LT | VR::PN | VR::ST | VR::UC | VR::UR | VR::UT => {
-                self.withdraw(tag, vr, place, "text")
+                self.withdraw(tag, vr, around, "text")
             }
             VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW | VR::UN => {
-                self.withdraw(tag, vr, place, "bulk")
+                self.withdraw(tag, vr, around, "bulk")
             }
         }
     }
 
-    fn sequence(&mut self, element: Element, place: Place) -> Verdict {
+    /// Walks the items; coded concepts that are not known go whole, and so do
+    /// items of content that cannot be cleaned.
+    pub(super) fn sequence(&mut self, element: Element, around: &Around) -> Verdict {
         let tag = element.tag;
         let Value::Items(items) = element.value else {
-            return self.withdraw(tag, VR::SQ, place, "representation");
+            return self.withdraw(tag, VR::SQ, around, "representation");
         };
         let had_items = !items.is_empty();
-        let items: Vec<_> = items
-            .into_iter()
-            .map(|item| self.walk(item, Place::Item))
-            .filter(|item| !item.is_empty())
-            .collect();
-        if had_items && items.is_empty() {
-            return self.withdraw(tag, VR::SQ, place, "emptied");
+        let mut kept = Vec::with_capacity(items.len());
+        for item in items {
+            let rule = if is_code(&item) && coded_meaning(&item).is_none() {
+                Some("code")
+            } else if !is_clean_content(tag, &item) {
+                Some("content")
+            } else {
+                None
+            };
+            if let Some(rule) = rule {
+                self.counts.removed += u64::try_from(item.len()).unwrap_or(0);
+                self.counts.note(rule);
+                continue;
+            }
+            let item = self.walk(item, Some(tag));
+            if !item.is_empty() {
+                kept.push(item);
+            }
         }
-        Verdict::Keep(Element::sequence(tag, items))
+        if had_items && kept.is_empty() {
+            return self.withdraw(tag, VR::SQ, around, "emptied");
+        }
+        Verdict::Keep(Element::sequence(tag, kept))
     }
 
     /// Replaces each UID of a value that does not name something public.
-    fn uids(&self, element: &Element, rule: &'static str) -> Verdict {
+    pub(super) fn uids(&self, element: &Element, rule: &'static str) -> Verdict {
         let (tag, old) = (element.tag, element.ascii().unwrap_or_default());
         if element.value == Value::Withheld || (old.is_empty() && !element.plain().is_empty()) {
             return Verdict::Replace(Element::empty(tag, VR::UI), rule);
         }
+        let keeps = self.options.has(Choice::Uids);
         let replace = |uid: &str| match uid.trim() {
             "" => String::new(),
             public if is_public_uid(public) && rule == "uid" => public.to_owned(),
+            // What the table does not name goes with what it names.
+            kept if keeps && is_uid(kept) => kept.to_owned(),
             original => self.key.remap_uid(original),
         };
         let new = old.split('\\').map(replace).collect::<Vec<_>>().join("\\");
@@ -278,111 +365,5 @@ impl Cleaner<'_> {
         } else {
             Verdict::Replace(kept, rule)
         }
-    }
-}
-
-/// The bytes of a lookup table as its descriptor states them (PS3.3 C.11.1.1):
-/// the number of entries, 0 for 65536, of two bytes each.
-fn table_bytes(elements: &[Element]) -> Option<usize> {
-    let entries = find(elements, Tag(0x0028, 0x3002))?.plain();
-    let entries = u16::from_le_bytes(*entries.first_chunk()?);
-    Some(
-        2 * if entries == 0 {
-            65536
-        } else {
-            usize::from(entries)
-        },
-    )
-}
-
-fn coded_meaning(elements: &[Element]) -> Option<&'static str> {
-    let value = text(elements, Tag(0x0008, 0x0100));
-    code_meaning(text(elements, Tag(0x0008, 0x0102)), value)
-}
-
-/// A code string of which every value is a term. Image Type and Frame Type end
-/// before the first value that is none.
-fn terms(element: &Element) -> Option<Element> {
-    let text = element.ascii()?;
-    if element.plain().is_empty() {
-        return Some(element.clone());
-    }
-    let values: Vec<&str> = text.split('\\').map(str::trim).collect();
-    let good = |value: &&str| match element.tag {
-        Tag(0x0020, 0x0020) => is_orientation(value),
-        _ => value.is_empty() || is_term(value),
-    };
-    let known = values.iter().take_while(|value| good(value)).count();
-    let is_type = matches!(element.tag, Tag(0x0008, 0x0008 | 0x9007));
-    let enough = if is_type {
-        known >= 2
-    } else {
-        known == values.len()
-    };
-    let kept = values.get(..known)?.join("\\");
-    enough.then(|| Element::text(element.tag, VR::CS, &kept))
-}
-
-/// Directions of rows and columns (PS3.3 C.7.6.1.1.1): `A`, `FL`, `PLF`.
-fn is_orientation(value: &str) -> bool {
-    value.len() <= 3 && value.bytes().all(|b| b"LRAPHF".contains(&b))
-}
-
-/// Text of numbers (PS3.5 6.2, DS and IS), written again without padding.
-fn number_text(element: &Element) -> Option<Element> {
-    let text = element.ascii()?;
-    let good = |value: &str| {
-        if value.is_empty() {
-            return true;
-        }
-        if element.vr == VR::IS {
-            return value.len() <= 12 && value.parse::<i32>().is_ok();
-        }
-        let letters = value.bytes().all(|b| b"0123456789+-.eE".contains(&b));
-        value.len() <= 16 && letters && value.parse::<f64>().is_ok_and(f64::is_finite)
-    };
-    let values: Vec<&str> = text.split('\\').map(str::trim).collect();
-    let fits = text.len() <= MAX_NUMBER_TEXT && values.iter().all(|value| good(value));
-    fits.then(|| Element::text(element.tag, element.vr, &values.join("\\")))
-}
-
-/// The few texts that may stay: code, maker, kernel, rescale type, stack.
-fn listed_text(element: &Element, meaning: Option<&str>) -> Option<Element> {
-    let (tag, text) = (element.tag, element.ascii()?);
-    if text.is_empty() {
-        return Some(Element::empty(tag, element.vr));
-    }
-    let kept = match tag {
-        Tag(0x0008, 0x0100 | 0x0102) => meaning.map(|_| text),
-        Tag(0x0008, 0x0104) => meaning,
-        Tag(0x0008, 0x0070) => is_maker(text).then_some(text),
-        Tag(0x0018, 0x1210) => is_kernel(text).then_some(text),
-        Tag(0x0018, 0x1160) | Tag(0x0028, 0x1054) => is_term(text).then_some(text),
-        Tag(0x0020, 0x9056) => {
-            let short = text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());
-            short.then_some(text)
-        }
-        _ => None,
-    };
-    kept.map(|text| Element::text(tag, element.vr, text))
-}
-
-/// A value without meaning, valid for its representation.
-fn dummy(tag: Tag, vr: VR) -> Element {
-    let text = |text| Element::text(tag, vr, text);
-    match vr {
-        VR::DA => text("19000101"),
-        VR::TM => text("000000"),
-        VR::DT => text("19000101000000"),
-        VR::AS => text("000Y"),
-        VR::DS | VR::IS => text("0"),
-        VR::UI => text("2.25.0"),
-        VR::UR => text("urn:anonymized"),
-        VR::PN => text("ANONYMIZED"),
-        VR::US | VR::SS | VR::OB | VR::OW | VR::UN => Element::bytes(tag, vr, vec![0; 2]),
-        VR::UL | VR::SL | VR::FL | VR::OF | VR::OL | VR::AT => Element::bytes(tag, vr, vec![0; 4]),
-        VR::UV | VR::SV | VR::FD | VR::OD | VR::OV => Element::bytes(tag, vr, vec![0; 8]),
-        VR::SQ => Element::empty(tag, vr),
-        VR::AE | VR::CS | VR::LO | VR::LT | VR::SH | VR::ST | VR::UC | VR::UT => text("ANONYMIZED"),
     }
 }

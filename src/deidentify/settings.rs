@@ -3,13 +3,15 @@
 //! ```toml
 //! project = "wrist-study"   # names the key's use; default: files
 //! edition = "2026c"         # refused when the program does not have it
-//! options = []              # named options of PS3.15 E.3; none is built yet
+//! options = ["retain-modified-dates"]   # default: retain-age-band-and-sex
 //! ```
 
 use serde::Deserialize;
 
 use super::Profile;
 use crate::profile::Edition;
+use crate::profile::Options;
+use crate::profile::OptionsError;
 
 /// Why a profile file was refused.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +30,9 @@ pub enum SettingsError {
         /// What there is.
         have: String,
     },
-    /// An option that is not built: nothing is de-identified less strictly than asked.
-    #[error("option {0}: not supported; the Basic Profile without options is")]
-    Choice(String),
+    /// An option that is not known, or two that exclude each other.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
 }
 
 #[derive(Debug, Deserialize)]
@@ -39,8 +41,7 @@ struct Raw {
     #[serde(default = "files")]
     project: String,
     edition: Option<String>,
-    #[serde(default)]
-    options: Vec<String>,
+    options: Option<Vec<String>>,
 }
 
 fn files() -> String {
@@ -63,10 +64,14 @@ impl Profile {
                 have: edition.name().to_owned(),
             });
         }
-        match raw.options.into_iter().next() {
-            Some(first) => Err(SettingsError::Choice(first)),
-            None => Ok(Self::basic(project)),
-        }
+        let options = match raw.options {
+            Some(names) => Options::parse(&names)?,
+            None => Options::shipped(),
+        };
+        Ok(Self {
+            options,
+            ..Self::basic(project)
+        })
     }
 }
 
@@ -85,7 +90,9 @@ mod tests {
             assert!(error.contains(named), "{error}");
         };
         check("edition = '2019b'", "2026c");
-        check("options = ['retain-uids']", "retain-uids");
+        let none = Profile::parse("options = []").unwrap();
+        assert_eq!(none.options, Options::none());
+        check("options = ['retain-names']", "retain-names");
         check("optoins = []", "optoins");
         check("project = 'Not A Name'", "project");
     }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, DeidentifyError, InstanceReport, Prepared, Profile, Reason, prepare};
+use super::prepare::{Prepared, prepare};
+use super::{Counts, DeidentifyError, InstanceReport, Profile, Reason};
 use crate::identity::PseudonymKey;
 use crate::names::InstanceKey;
 use crate::names::LegalBasis;

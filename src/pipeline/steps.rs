@@ -241,10 +241,10 @@ fn reasons(quarantined: &[Quarantined]) -> String {
 /// the leak tests' scanner proves that it finds what it looks for.
 fn profile(project: Project) -> Profile {
     #[cfg(not(feature = "test-hooks"))]
-    return Profile::basic(project);
+    return Profile::shipped(project);
     #[cfg(feature = "test-hooks")]
     Profile {
         unchanged: std::env::var_os("BONEBOX_TEST_KEEP_PERSON").is_some(),
-        ..Profile::basic(project)
+        ..Profile::shipped(project)
     }
 }

@@ -9,9 +9,17 @@
 //! this row, which counts as `-`), and the name. What the actions do to an
 //! object is the business of `deidentify`.
 
+mod objects;
+mod options;
+mod private;
+
 use std::sync::LazyLock;
 
 use dicom_core::Tag;
+
+pub use objects::{Definition, Demand, multiplicity};
+pub use options::{Choice, Options, OptionsError};
+pub use private::safe_private;
 
 /// Why a table was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,32 +105,6 @@ impl Action {
     }
 }
 
-/// An option of the profile that works on attributes (PS3.15 E.3); the number
-/// is its column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Choice {
-    /// Retain Safe Private Option.
-    SafePrivate = 0,
-    /// Retain UIDs Option.
-    Uids = 1,
-    /// Retain Device Identity Option.
-    Device = 2,
-    /// Retain Institution Identity Option.
-    Institution = 3,
-    /// Retain Patient Characteristics Option.
-    Characteristics = 4,
-    /// Retain Longitudinal Temporal Information, Full Dates.
-    DatesFull = 5,
-    /// Retain Longitudinal Temporal Information, Modified Dates.
-    DatesModified = 6,
-    /// Clean Descriptors Option.
-    Descriptors = 7,
-    /// Clean Structured Content Option.
-    Structured = 8,
-    /// Clean Graphics Option.
-    Graphics = 9,
-}
-
 const CHOICES: usize = 10;
 
 /// One row of the table.
@@ -139,7 +121,7 @@ impl Row {
     /// What an option demands instead, when it speaks of this attribute.
     #[must_use]
     pub fn choice(&self, choice: Choice) -> Option<Action> {
-        self.choices[choice as usize]
+        self.choices.get(choice as usize).copied().flatten()
     }
 }
 
@@ -342,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_there_for_later() {
+    fn options_have_their_columns() {
         let edition = Edition::newest();
         let row = edition.row(Tag(0x0008, 0x0020)).unwrap();
         assert_eq!(row.choice(Choice::DatesFull), Some(Action::Keep));

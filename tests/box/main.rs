@@ -1,5 +1,6 @@
 //! The appliance from outside: one binary, a file a subject.
 
+mod answers;
 mod central;
 mod dashboard;
 mod deidentify;
@@ -11,6 +12,7 @@ mod http;
 mod inference;
 mod kills;
 mod objects;
+mod options;
 mod pixels;
 mod pki;
 mod planted;

@@ -5,6 +5,10 @@
     clippy::cast_possible_truncation,
     reason = "lengths of test objects are small"
 )]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other value representations are one case"
+)]
 
 use std::collections::BTreeMap;
 
@@ -27,6 +31,8 @@ pub(crate) enum Node {
 pub(crate) enum Syntax {
     Implicit,
     Explicit,
+    BigEndian,
+    Deflated,
 }
 
 impl Syntax {
@@ -34,6 +40,8 @@ impl Syntax {
         match self {
             Self::Implicit => "1.2.840.10008.1.2",
             Self::Explicit => "1.2.840.10008.1.2.1",
+            Self::BigEndian => "1.2.840.10008.1.2.2",
+            Self::Deflated => "1.2.840.10008.1.2.1.99",
         }
     }
 }
@@ -67,17 +75,66 @@ pub(crate) fn code(scheme: &str, value: &str, meaning: &str) -> Tree {
     item
 }
 
+/// Whether a value representation has a length of four bytes (PS3.5 7.1.2).
+fn is_long(vr: VR) -> bool {
+    [
+        VR::OB,
+        VR::OD,
+        VR::OF,
+        VR::OL,
+        VR::OV,
+        VR::OW,
+        VR::SQ,
+        VR::SV,
+        VR::UC,
+        VR::UN,
+        VR::UR,
+        VR::UT,
+        VR::UV,
+    ]
+    .contains(&vr)
+}
+
+/// Bytes of one value that big endian turns round.
+fn word(vr: VR) -> usize {
+    match vr {
+        VR::US | VR::SS | VR::OW | VR::AT => 2,
+        VR::UL | VR::SL | VR::FL | VR::OF | VR::OL => 4,
+        VR::FD | VR::OD | VR::OV | VR::SV | VR::UV => 8,
+        _ => 1,
+    }
+}
+
 pub(crate) fn encode(tree: &Tree, syntax: Syntax) -> Vec<u8> {
+    let is_big = syntax == Syntax::BigEndian;
+    let two = |n: u16| {
+        if is_big {
+            n.to_be_bytes()
+        } else {
+            n.to_le_bytes()
+        }
+    };
+    let four = |n: u32| {
+        if is_big {
+            n.to_be_bytes()
+        } else {
+            n.to_le_bytes()
+        }
+    };
     let mut out = Vec::new();
-    for (tag, node) in tree {
+    let tag = |out: &mut Vec<u8>, tag: Tag| {
+        out.extend(two(tag.0));
+        out.extend(two(tag.1));
+    };
+    for (place, node) in tree {
         let (vr, mut value) = match node {
             Node::Bytes(vr, bytes) => (*vr, bytes.clone()),
             Node::Items(items) => {
                 let mut bytes = Vec::new();
                 for item in items {
                     let item = encode(item, syntax);
-                    bytes.extend([0xfe, 0xff, 0x00, 0xe0]);
-                    bytes.extend((item.len() as u32).to_le_bytes());
+                    tag(&mut bytes, Tag(0xfffe, 0xe000));
+                    bytes.extend(four(item.len() as u32));
                     bytes.extend(item);
                 }
                 (VR::SQ, bytes)
@@ -87,39 +144,35 @@ pub(crate) fn encode(tree: &Tree, syntax: Syntax) -> Vec<u8> {
             let is_binary = matches!(vr, VR::UI | VR::OB | VR::UN);
             value.push(if is_binary { 0 } else { b' ' });
         }
-        out.extend(tag.0.to_le_bytes());
-        out.extend(tag.1.to_le_bytes());
-        let length = value.len() as u32;
-        let long = [
-            VR::OB,
-            VR::OD,
-            VR::OF,
-            VR::OL,
-            VR::OV,
-            VR::OW,
-            VR::SQ,
-            VR::SV,
-            VR::UC,
-            VR::UN,
-            VR::UR,
-            VR::UT,
-            VR::UV,
-        ];
-        match syntax {
-            Syntax::Implicit => out.extend(length.to_le_bytes()),
-            Syntax::Explicit if long.contains(&vr) => {
-                out.extend(vr.to_bytes());
-                out.extend([0, 0]);
-                out.extend(length.to_le_bytes());
+        if is_big {
+            for word in value.chunks_exact_mut(word(vr)) {
+                word.reverse();
             }
-            Syntax::Explicit => {
-                out.extend(vr.to_bytes());
-                out.extend((length as u16).to_le_bytes());
+        }
+        tag(&mut out, *place);
+        if syntax == Syntax::Implicit {
+            out.extend(four(value.len() as u32));
+        } else {
+            out.extend(vr.to_bytes());
+            if is_long(vr) {
+                out.extend([0, 0]);
+                out.extend(four(value.len() as u32));
+            } else {
+                out.extend(two(value.len() as u16));
             }
         }
         out.extend(value);
     }
     out
+}
+
+/// A data set deflated (PS3.5 A.5).
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder =
+        flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, bytes)
+        .and_then(|()| encoder.finish())
+        .unwrap_or_default()
 }
 
 /// A Part 10 file of a data set; `meta` is added to the file meta group.
@@ -142,7 +195,12 @@ pub(crate) fn file(tree: &Tree, syntax: Syntax, preamble: &[u8], meta: &Tree) ->
     out.extend(b"DICM");
     out.extend(encode(&head, Syntax::Explicit));
     out.extend(group);
-    out.extend(encode(tree, syntax));
+    let body = encode(tree, syntax);
+    if syntax == Syntax::Deflated {
+        out.extend(deflate(&body));
+    } else {
+        out.extend(body);
+    }
     out
 }
 
@@ -153,6 +211,7 @@ pub(crate) enum Image {
     Dx,
     Ct,
     EnhancedCt,
+    Sr,
 }
 
 const ROWS: u16 = 48;
@@ -165,11 +224,13 @@ pub(crate) fn image(kind: Image, uid: u64) -> Tree {
         Image::Dx => "1.2.840.10008.5.1.4.1.1.1.1",
         Image::Ct => "1.2.840.10008.5.1.4.1.1.2",
         Image::EnhancedCt => "1.2.840.10008.5.1.4.1.1.2.1",
+        Image::Sr => "1.2.840.10008.5.1.4.1.1.88.33",
     };
     let modality = match kind {
         Image::Cr => "CR",
         Image::Dx => "DX",
         Image::Ct | Image::EnhancedCt => "CT",
+        Image::Sr => "SR",
     };
     let mut tree = Tree::new();
     let own = |last: &str| format!("1.2.826.0.1.3680043.10.1.{uid}.{last}");
@@ -193,9 +254,13 @@ pub(crate) fn image(kind: Image, uid: u64) -> Tree {
             (0x0020, 0x0010, VR::SH, "STUDY9"),
             (0x0020, 0x0011, VR::IS, "1"),
             (0x0020, 0x0013, VR::IS, "1"),
-            (0x0028, 0x0004, VR::CS, "MONOCHROME2"),
         ],
     );
+    if kind == Image::Sr {
+        report(&mut tree);
+        return tree;
+    }
+    put(&mut tree, &[(0x0028, 0x0004, VR::CS, "MONOCHROME2")]);
     for (element, value) in [
         (0x0002, 1),
         (0x0010, ROWS),
@@ -212,6 +277,7 @@ pub(crate) fn image(kind: Image, uid: u64) -> Tree {
         Image::Dx => dx(&mut tree),
         Image::Ct => ct(&mut tree, &own("4")),
         Image::EnhancedCt => enhanced_ct(&mut tree, &own("4")),
+        Image::Sr => {}
     }
     let pixels = (0..ROWS * COLUMNS).flat_map(|n| (n % 4096).to_le_bytes());
     tree.insert(Tag(0x7fe0, 0x0010), Node::Bytes(VR::OW, pixels.collect()));
@@ -320,4 +386,53 @@ fn enhanced_ct(tree: &mut Tree, frame_of_reference: &str) {
     anatomy.insert(Tag(0x0008, 0x2218), Node::Items(vec![region]));
     let shared = Tree::from([(Tag(0x0020, 0x9071), Node::Items(vec![anatomy]))]);
     tree.insert(Tag(0x5200, 0x9229), Node::Items(vec![shared]));
+}
+
+/// A report with a measure, a code, and two items that name people.
+fn report(tree: &mut Tree) {
+    put(
+        tree,
+        &[
+            (0x0008, 0x0023, VR::DA, "20260410"),
+            (0x0008, 0x0033, VR::TM, "101500"),
+            (0x0040, 0xa040, VR::CS, "CONTAINER"),
+            (0x0040, 0xa050, VR::CS, "SEPARATE"),
+            (0x0040, 0xa491, VR::CS, "COMPLETE"),
+            (0x0040, 0xa493, VR::CS, "UNVERIFIED"),
+        ],
+    );
+    tree.insert(Tag(0x0008, 0x1111), Node::Items(Vec::new()));
+    tree.insert(Tag(0x0040, 0xa372), Node::Items(Vec::new()));
+    let title = code("DCM", "126000", "Imaging Measurement Report");
+    tree.insert(Tag(0x0040, 0xa043), Node::Items(vec![title]));
+    let item = |kind: &str, name: Tree| {
+        let mut item = Tree::new();
+        put(
+            &mut item,
+            &[
+                (0x0040, 0xa010, VR::CS, "CONTAINS"),
+                (0x0040, 0xa040, VR::CS, kind),
+            ],
+        );
+        item.insert(Tag(0x0040, 0xa043), Node::Items(vec![name]));
+        item
+    };
+    let mut measure = item("NUM", code("DCM", "121206", "Distance"));
+    let mut value = Tree::new();
+    put(&mut value, &[(0x0040, 0xa30a, VR::DS, "23.5")]);
+    let unit = code("UCUM", "mm", "mm");
+    value.insert(Tag(0x0040, 0x08ea), Node::Items(vec![unit]));
+    measure.insert(Tag(0x0040, 0xa300), Node::Items(vec![value]));
+    let mut site = item("CODE", code("DCM", "121071", "Finding"));
+    let wrist = code("SCT", "74670003", "Wrist joint");
+    site.insert(Tag(0x0040, 0xa168), Node::Items(vec![wrist]));
+    let mut comment = item("TEXT", code("DCM", "121106", "Comment"));
+    put(
+        &mut comment,
+        &[(0x0040, 0xa160, VR::UT, "Yamada Hanako fell")],
+    );
+    let mut observer = item("PNAME", code("DCM", "121008", "Person Observer Name"));
+    put(&mut observer, &[(0x0040, 0xa123, VR::PN, "Suzuki^Jiro")]);
+    let content = vec![measure, site, comment, observer];
+    tree.insert(Tag(0x0040, 0xa730), Node::Items(content));
 }

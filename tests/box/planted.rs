@@ -2,9 +2,10 @@
 //!
 //! Every row of the de-identification table and every other attribute of the
 //! standard's dictionary gets a value of its own, at the top level, in an item
-//! of Anatomic Region Sequence, and in an item of that sequence again; besides,
-//! private groups, overlays, curves, file meta, preamble, padding, a Japanese
-//! name. Values come from a seed that is new in every run.
+//! of Anatomic Region Sequence (of content, in a report), and in an item of that
+//! sequence again; besides, private groups, overlays, curves, an icon, a sequence
+//! wrapped in UN, file meta, preamble, padding, a Japanese name in one of five
+//! forms. Values come from a seed that is new in every run.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
@@ -14,18 +15,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
-use bonebox::names::Digest;
 use bonebox::profile::Edition;
 use dicom_core::dictionary::{DataDictionary as _, VirtualVr};
 use dicom_core::{Tag, VR};
 
-use crate::objects::{Image, Node, Syntax, Tree, code, file, image, put, text};
+use crate::objects::{Image, Node, Syntax, Tree, code, file, image, put, text, us};
 
 /// One planted value.
 #[derive(Debug, Clone)]
 pub(crate) struct Needle {
     /// Where it was put: `depth 1 (0008,1030) LO`.
     pub(crate) place: String,
+    /// The attribute, where it is one of the dictionary.
+    pub(crate) tag: Option<(Tag, VR)>,
     /// The bytes that must not be found.
     pub(crate) bytes: Vec<u8>,
 }
@@ -53,13 +55,15 @@ fn vr_of(tag: Tag) -> Option<VR> {
     let entry = dicom_dictionary_std::StandardDataDictionary.by_tag(tag)?;
     match entry.vr {
         VirtualVr::Exact(vr) => Some(vr),
+        VirtualVr::Xs => Some(VR::US),
         VirtualVr::Ox | VirtualVr::Px | VirtualVr::Lt => Some(VR::OW),
         _ => None,
     }
 }
 
 /// All attributes to plant in: the table's, and the dictionary's whose value
-/// could hold a token (numbers of a few bytes are left out).
+/// could hold a token: binary numbers get one longer than they may be. Text of
+/// numbers is left out where the table does not name it: a number is a number.
 fn attributes() -> &'static [(Tag, VR)] {
     static ALL: LazyLock<Vec<(Tag, VR)>> = LazyLock::new(search_attributes);
     &ALL
@@ -77,21 +81,8 @@ fn search_attributes() -> Vec<(Tag, VR)> {
             let tag = Tag(group, element);
             let Some(vr) = vr_of(tag) else { continue };
             let is_row = edition.row(tag).is_some();
-            let number = [
-                VR::US,
-                VR::SS,
-                VR::UL,
-                VR::SL,
-                VR::FL,
-                VR::FD,
-                VR::AT,
-                VR::UV,
-                VR::SV,
-                VR::DS,
-                VR::IS,
-            ];
             // A sequence that stays would bring the object's own structure.
-            let skip = number.contains(&vr) || vr == VR::SQ;
+            let skip = matches!(vr, VR::SQ | VR::DS | VR::IS);
             if is_row || !skip {
                 all.insert(tag, vr);
             }
@@ -107,9 +98,8 @@ struct Planter {
 }
 
 impl Planter {
-    /// A value for an attribute, and its needle. `None` for numbers of two bytes,
-    /// which would be found anywhere.
-    fn value(&mut self, depth: usize, tag: Tag, vr: VR) -> Option<Node> {
+    /// A value for an attribute, and its needle.
+    fn value(&mut self, depth: usize, tag: Tag, vr: VR) -> Node {
         self.count += 1;
         let (n, seed) = (self.count, self.seed);
         let token = format!("Q{:04X}Z{n:06}", seed & 0xffff);
@@ -153,20 +143,21 @@ impl Planter {
                 let mut item = Tree::new();
                 put(&mut item, &[(0x0008, 0x1030, VR::LO, &token)]);
                 self.keep(depth, tag, vr, token.into_bytes());
-                return Some(Node::Items(vec![item]));
+                return Node::Items(vec![item]);
             }
             VR::UR => (format!("http://h/{token}"), token),
             VR::PN => (format!("{token}^Hanako"), token),
-            VR::US | VR::SS | VR::UL | VR::SL | VR::FL | VR::FD | VR::AT => return None,
+            VR::FD | VR::SV | VR::UV => (format!("{token}    "), token),
             _ => (token.clone(), token),
         };
         self.keep(depth, tag, vr, needle.into_bytes());
-        Some(text(vr, &value))
+        text(vr, &value)
     }
 
     fn keep(&mut self, depth: usize, tag: Tag, vr: VR, bytes: Vec<u8>) {
         let place = format!("depth {depth} {tag} {}", vr.to_string());
-        self.needles.push(Needle { place, bytes });
+        let tag = Some((tag, vr));
+        self.needles.push(Needle { place, tag, bytes });
     }
 
     fn named(&mut self, place: &str) -> Vec<u8> {
@@ -174,6 +165,7 @@ impl Planter {
         let token = format!("Q{:04X}Z{:06}", self.seed & 0xffff, self.count).into_bytes();
         self.needles.push(Needle {
             place: place.to_owned(),
+            tag: None,
             bytes: token.clone(),
         });
         token
@@ -190,13 +182,14 @@ impl Planter {
                 Tag(0x0008, 0x2218),
                 Tag(0x0010, 0x0010),
                 Tag(0x0018, 0x9423),
+                Tag(0x0040, 0xa730),
+                Tag(0x0088, 0x0200),
             ];
             if is_ours || by_hand.contains(&tag) {
                 continue;
             }
-            if let Some(node) = self.value(depth, tag, vr) {
-                tree.insert(tag, node);
-            }
+            let node = self.value(depth, tag, vr);
+            tree.insert(tag, node);
         }
         let private = [
             (Tag(0x0029, 0x0010), VR::LO),
@@ -211,6 +204,9 @@ impl Planter {
     }
 }
 
+/// Content Sequence.
+const CONTENT: Tag = Tag(0x0040, 0xa730);
+
 /// Plants in an image.
 pub(crate) fn plant(kind: Image, syntax: Syntax, seed: u64) -> Planted {
     let mut planter = Planter {
@@ -220,15 +216,28 @@ pub(crate) fn plant(kind: Image, syntax: Syntax, seed: u64) -> Planted {
     };
     let mut tree = image(kind, seed & 0xffff_ffff);
     planter.fill(&mut tree, 0, attributes());
-    let mut outer = code("SCT", "74670003", "Wrist joint");
-    let mut inner = code("SRT", "T-15460", "Wrist joint");
+    // A region in an image; a measured value and a code in a report.
+    let (around, mut outer, mut inner) = if kind == Image::Sr {
+        let Some(Node::Items(items)) = tree.get(&CONTENT) else {
+            unreachable!("a report has content")
+        };
+        (CONTENT, items[0].clone(), items[1].clone())
+    } else {
+        let outer = code("SCT", "74670003", "Wrist joint");
+        let inner = code("SRT", "T-15460", "Wrist joint");
+        (Tag(0x0008, 0x2218), outer, inner)
+    };
     planter.fill(&mut outer, 1, attributes());
     planter.fill(&mut inner, 2, attributes());
-    let region = Tag(0x0008, 0x2218);
-    outer.insert(region, Node::Items(vec![inner]));
-    tree.insert(region, Node::Items(vec![outer]));
+    outer.insert(around, Node::Items(vec![inner]));
+    let mut items = vec![outer];
+    if let Some(Node::Items(own)) = tree.get(&around) {
+        items.extend(own.iter().skip(1).cloned());
+    }
+    tree.insert(around, Node::Items(items));
     japanese(&mut tree, &mut planter);
     graphics(&mut tree, &mut planter);
+    icon(&mut tree, &mut planter);
     // A sequence wrapped in UN (its bytes are those of implicit VR).
     let mut wrapped = Tree::new();
     let token = planter.named("sequence in UN");
@@ -263,7 +272,9 @@ pub(crate) fn plant(kind: Image, syntax: Syntax, seed: u64) -> Planted {
     put(&mut meta, &[(0x0002, 0x0100, VR::UI, "1.2.3.4.5")]);
     let preamble = planter.named("preamble");
     let mut bytes = file(&tree, syntax, &preamble, &meta);
-    bytes.extend(planter.named("behind the file"));
+    if kind != Image::Sr {
+        bytes.extend(planter.named("behind the file"));
+    }
     Planted {
         file: bytes,
         needles: planter.needles,
@@ -271,26 +282,59 @@ pub(crate) fn plant(kind: Image, syntax: Syntax, seed: u64) -> Planted {
     }
 }
 
-/// 山田^太郎 in ISO 2022 IR 87, in an attribute of the table and in one that it
-/// does not name.
+/// The name 山田 as programs write it.
+const KANJI: [(&str, &[u8]); 4] = [
+    ("ISO 2022 IR 87", b";3ED"),
+    ("Shift-JIS", b"\x8eR\x93c"),
+    ("EUC", b"\xbb\xb3\xc5\xc4"),
+    ("UTF-8", "山田".as_bytes()),
+];
+/// ﾔﾏﾀﾞ in ISO 2022 IR 13, one byte a letter.
+const KATAKANA: &[u8] = b"\xd4\xcf\xc0\xde";
+
+/// 山田^太郎 under one of five character sets, by the seed: kanji by escapes,
+/// katakana and kanji, UTF-8, Shift-JIS and EUC that nothing declares; in an
+/// attribute of the table and in one that it does not name.
 fn japanese(tree: &mut Tree, planter: &mut Planter) {
-    put(tree, &[(0x0008, 0x0005, VR::CS, "\\ISO 2022 IR 87")]);
+    let (declared, kana, kanji): (&str, &[u8], Vec<u8>) = match planter.seed % 5 {
+        0 => ("\\ISO 2022 IR 87", b"", b"\x1b$B;3ED\x1b(B".to_vec()),
+        1 => (
+            "ISO 2022 IR 13\\ISO 2022 IR 87",
+            KATAKANA,
+            b"\x1b$B;3ED\x1b(J".to_vec(),
+        ),
+        2 => ("ISO_IR 192", b"", KANJI[3].1.to_vec()),
+        3 => ("", b"", KANJI[1].1.to_vec()),
+        _ => ("", b"", KANJI[2].1.to_vec()),
+    };
+    if declared.is_empty() {
+        tree.remove(&Tag(0x0008, 0x0005));
+    } else {
+        put(tree, &[(0x0008, 0x0005, VR::CS, declared)]);
+    }
     let name = planter.named("Latin group of the name");
-    let kanji = b"\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B";
-    let value = [name.as_slice(), b"^Tarou=", kanji].concat();
+    let value = [name.as_slice(), b"^Tarou=", kanji.as_slice(), b"=", kana].concat();
     tree.insert(Tag(0x0010, 0x0010), Node::Bytes(VR::PN, value.clone()));
     tree.insert(Tag(0x0018, 0x9423), Node::Bytes(VR::LO, value));
-    for (what, bytes) in [
-        ("ISO 2022 IR 87", b";3ED".as_slice()),
-        ("Shift-JIS", b"\x8eR\x93c"),
-        ("EUC", b"\xbb\xb3\xc5\xc4"),
-        ("UTF-8", "山田".as_bytes()),
-    ] {
+    for (what, bytes) in KANJI.into_iter().chain([("katakana", KATAKANA)]) {
         planter.needles.push(Needle {
             place: format!("name in {what}"),
+            tag: None,
             bytes: bytes.to_vec(),
         });
     }
+}
+
+/// An icon of the image, with text for pixels.
+fn icon(tree: &mut Tree, planter: &mut Planter) {
+    let mut icon = Tree::new();
+    put(&mut icon, &[(0x0028, 0x0004, VR::CS, "MONOCHROME2")]);
+    for (element, value) in [(0x0002, 1), (0x0010, 4), (0x0011, 4), (0x0100, 8)] {
+        icon.insert(Tag(0x0028, element), us(value));
+    }
+    let pixels = planter.named("pixels of the icon");
+    icon.insert(Tag(0x7fe0, 0x0010), Node::Bytes(VR::OB, pixels));
+    tree.insert(Tag(0x0088, 0x0200), Node::Items(vec![icon]));
 }
 
 fn graphics(tree: &mut Tree, planter: &mut Planter) {
@@ -309,7 +353,8 @@ fn graphics(tree: &mut Tree, planter: &mut Planter) {
 }
 
 /// Looks for needles: as they are, in lower case, as hexadecimal digits, as
-/// base 64, in UTF-16, and as an unkeyed SHA-256.
+/// base 64, in UTF-16, as an unkeyed SHA-1, SHA-256 or SHA-512; dates also as
+/// people write them.
 pub(crate) struct Search<'a> {
     needles: &'a [Needle],
     /// By length, every form and the needle it is of.
@@ -381,16 +426,36 @@ impl<'a> Search<'a> {
 fn forms(bytes: &[u8]) -> Vec<Vec<u8>> {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let utf16 = bytes.iter().flat_map(|byte| [*byte, 0]).collect();
-    let digest = Digest::of(bytes);
     let mut forms = vec![
         bytes.to_vec(),
         bytes.to_ascii_lowercase(),
         hex.to_ascii_uppercase().into_bytes(),
         hex.into_bytes(),
         utf16,
-        digest.as_bytes().to_vec(),
-        digest.hex().into_bytes(),
     ];
+    for algorithm in [
+        &ring::digest::SHA1_FOR_LEGACY_USE_ONLY,
+        &ring::digest::SHA256,
+        &ring::digest::SHA512,
+    ] {
+        let digest = ring::digest::digest(algorithm, bytes);
+        let hex: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        forms.push(digest.as_ref().to_vec());
+        forms.push(hex.into_bytes());
+    }
+    if bytes.len() == 8 && bytes.iter().all(u8::is_ascii_digit) {
+        let text = String::from_utf8_lossy(bytes);
+        let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+        let (year, month, day) = (part(0, 4), part(4, 6), part(6, 8));
+        for form in [
+            format!("{year}-{month}-{day}"),
+            format!("{year}/{month}/{day}"),
+            format!("{day}.{month}.{year}"),
+            format!("{month}/{day}/{year}"),
+        ] {
+            forms.push(form.into_bytes());
+        }
+    }
     // Base 64 of the bytes wherever they start in a group of three; the first
     // and last characters depend on the neighbors and are left out.
     for shift in 0..3 {

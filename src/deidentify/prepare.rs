@@ -1,0 +1,324 @@
+//! One object from its file to its new head, and from there to the output.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use dicom_core::{Tag, VR};
+
+use super::element::{Element, find, text};
+use super::object::{Admitted, admit};
+use super::options::{age_band_of, character_set};
+use super::read::{Object, Pixels, Source, read};
+use super::rules::{Cleaner, Counts};
+use super::{DeidentifyError, InstanceReport, Profile, Reason, write};
+use crate::identity::PseudonymKey;
+use crate::names::Digest;
+use crate::names::Hasher;
+use crate::names::Phi;
+use crate::names::Pseudonym;
+use crate::profile::Choice;
+
+/// An object that passes, its new head, and where its pixels lie.
+pub(super) struct Prepared {
+    input: PathBuf,
+    deflated_at: Option<u64>,
+    head: Vec<u8>,
+    pixels: Option<Copying>,
+    pub(super) report: InstanceReport,
+    /// Copies the file as it is, for the positive control of the leak tests.
+    unchanged: bool,
+}
+
+/// Pixels to copy, and how.
+struct Copying {
+    start: u64,
+    length: u64,
+    pad: bool,
+    is_swapped: bool,
+}
+
+pub(super) fn prepare(
+    input: &Path,
+    profile: &Profile,
+    key: &PseudonymKey,
+) -> Result<Prepared, DeidentifyError> {
+    let file = File::open(input).map_err(|source| DeidentifyError::Read { source })?;
+    let object = read(file)?;
+    let admitted = admit(&object, &profile.options)?;
+    let old_study = Phi::new(text(&object.elements, Tag(0x0020, 0x000d)).to_owned());
+    let pseudonym = pseudonym(&object, &old_study, key);
+    let age_band = age_band(&object, profile);
+    let mut cleaner = Cleaner {
+        edition: profile.edition,
+        options: &profile.options,
+        key,
+        definition: admitted.definition,
+        days: key.date_shift_days(&pseudonym),
+        character_set: character_set(&object.elements),
+        needs_character_set: false,
+        counts: Counts::default(),
+    };
+    let Object {
+        encoding,
+        transfer_syntax,
+        pixels,
+        behind,
+        deflated_at,
+        elements,
+        ..
+    } = object;
+    let mut elements = cleaner.clean(elements);
+    let mut counts = cleaner.counts;
+    if behind > 0 || pixels.is_some_and(|pixels| admitted.pixel_bytes < pixels.length) {
+        counts.removed += 1;
+        counts.note("behind-the-pixels");
+    }
+    if let Some(band) = age_band {
+        put(&mut elements, band);
+    }
+    sign(&mut elements, &pseudonym, profile);
+    let uid = |element| text(&elements, element).to_owned();
+    let (sop_class, instance_uid) = (uid(Tag(0x0008, 0x0016)), uid(Tag(0x0008, 0x0018)));
+    let mut head = write::preamble_and_meta(&sop_class, &instance_uid, &transfer_syntax);
+    head.extend_from_slice(&write::encode(&elements, encoding));
+    let pixels = match pixels.filter(|_| admitted.pixel_bytes > 0) {
+        Some(pixels) => {
+            let length = pixel_length(&pixels, &admitted)?;
+            let tag = Tag(0x7fe0, 0x0010);
+            write::head(&mut head, tag, vr(&pixels), length, encoding);
+            Some(Copying::of(&pixels, admitted.pixel_bytes))
+        }
+        None => None,
+    };
+    Ok(Prepared {
+        input: input.to_owned(),
+        deflated_at,
+        head,
+        pixels,
+        report: InstanceReport {
+            pseudonym,
+            study_uid: uid(Tag(0x0020, 0x000d)),
+            series_uid: uid(Tag(0x0020, 0x000e)),
+            instance_uid,
+            sop_class,
+            transfer_syntax,
+            edition: profile.edition.name().to_owned(),
+            counts,
+            digest: Digest::of(b""),
+            size: 0,
+            flags: admitted.flags.iter().map(|&f| f.to_owned()).collect(),
+        },
+        #[cfg(feature = "test-hooks")]
+        unchanged: profile.unchanged,
+        #[cfg(not(feature = "test-hooks"))]
+        unchanged: false,
+    })
+}
+
+impl Copying {
+    fn of(pixels: &Pixels, length: u64) -> Self {
+        Self {
+            start: pixels.start,
+            length,
+            pad: pixels.fragments.is_none() && length % 2 == 1,
+            is_swapped: pixels.is_swapped,
+        }
+    }
+}
+
+fn vr(pixels: &Pixels) -> VR {
+    if pixels.vr == VR::UN {
+        VR::OW
+    } else {
+        pixels.vr
+    }
+}
+
+/// The length as Pixel Data states it: padded, or undefined for fragments.
+fn pixel_length(pixels: &Pixels, admitted: &Admitted) -> Result<u32, Reason> {
+    match pixels.fragments {
+        Some(_) => Ok(u32::MAX),
+        None => u32::try_from(admitted.pixel_bytes.next_multiple_of(2))
+            .map_err(|_| Reason::PixelsIncomplete),
+    }
+}
+
+/// The patient's pseudonym: of issuer and ID, or of the study when there is no ID.
+fn pseudonym(object: &Object, study: &Phi<String>, key: &PseudonymKey) -> Pseudonym {
+    let bytes = |tag| {
+        let element = find(&object.elements, tag).map(Element::plain);
+        // Other character sets than UTF-8 differ in the bytes, and so does the
+        // pseudonym; it stays the same for the same device.
+        Phi::new(String::from_utf8_lossy(element.unwrap_or_default()).into_owned())
+    };
+    let (id, issuer) = (bytes(Tag(0x0010, 0x0020)), bytes(Tag(0x0010, 0x0021)));
+    let is_blank = |text: &str| text.chars().all(|c| c.is_whitespace() || c == '\0');
+    if is_blank(id.open()) {
+        key.pseudonym_of_study(study.open())
+    } else {
+        key.pseudonym(issuer.open(), id.open())
+    }
+}
+
+/// The age band from birth and study date, where an age is wanted and the
+/// object does not state one.
+fn age_band(object: &Object, profile: &Profile) -> Option<Element> {
+    let of = |tag| text(&object.elements, tag);
+    let wanted = profile.options.has(Choice::AgeBandAndSex);
+    if !wanted || !of(Tag(0x0010, 0x1010)).is_empty() {
+        return None;
+    }
+    age_band_of(of(Tag(0x0010, 0x0030)), of(Tag(0x0008, 0x0020)))
+}
+
+/// Writes the pseudonym and what was done (PS3.15 E.1, PS3.3 C.7.1.1, C.12.1).
+fn sign(elements: &mut Vec<Element>, pseudonym: &Pseudonym, profile: &Profile) {
+    let code = |(value, meaning): (&str, &str)| {
+        vec![
+            Element::text(Tag(0x0008, 0x0100), VR::SH, value),
+            Element::text(Tag(0x0008, 0x0102), VR::SH, "DCM"),
+            Element::text(Tag(0x0008, 0x0104), VR::LO, meaning),
+        ]
+    };
+    let mut done = vec![("113100", "Basic Application Confidentiality Profile")];
+    done.extend(profile.options.iter().map(Choice::code));
+    done.sort_unstable();
+    done.dedup();
+    let dates = if profile.options.has(Choice::DatesFull) {
+        "UNMODIFIED"
+    } else if profile.options.has(Choice::DatesModified) {
+        "MODIFIED"
+    } else {
+        "REMOVED"
+    };
+    let ours = [
+        Element::text(Tag(0x0010, 0x0010), VR::PN, pseudonym.as_str()),
+        Element::text(Tag(0x0010, 0x0020), VR::LO, pseudonym.as_str()),
+        Element::text(Tag(0x0012, 0x0062), VR::CS, "YES"),
+        Element::text(Tag(0x0012, 0x0063), VR::LO, &profile.method()),
+        Element::sequence(Tag(0x0012, 0x0064), done.into_iter().map(code).collect()),
+        Element::text(Tag(0x0028, 0x0303), VR::CS, dates),
+    ];
+    for own in ours {
+        put(elements, own);
+    }
+}
+
+/// Puts an attribute in its place, instead of one that is there.
+fn put(elements: &mut Vec<Element>, own: Element) {
+    match elements.binary_search_by_key(&own.tag, |e| e.tag) {
+        Ok(index) => elements[index] = own,
+        Err(index) => elements.insert(index, own),
+    }
+}
+
+fn reading(source: io::Error) -> DeidentifyError {
+    DeidentifyError::Read { source }
+}
+
+fn writing(source: io::Error) -> DeidentifyError {
+    DeidentifyError::Write { source }
+}
+
+impl Prepared {
+    /// Writes the output and syncs it.
+    pub(super) fn write(mut self, output: &Path) -> Result<InstanceReport, DeidentifyError> {
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(true).mode(0o640);
+        let file = options.open(output).map_err(writing)?;
+        let mut out = Out {
+            file,
+            hasher: Hasher::new(),
+            size: 0,
+        };
+        let done = if self.unchanged {
+            let source = Source::open(&self.input, None);
+            source.and_then(|source| out.copy(source, u64::MAX, |_| ()))
+        } else {
+            self.put(&mut out)
+        };
+        match done.and_then(|()| out.file.sync_all().map_err(writing)) {
+            Ok(()) => {
+                self.report.size = out.size;
+                self.report.digest = out.hasher.finish();
+                Ok(self.report)
+            }
+            Err(error) => {
+                // Half an object must not be taken for one; if even this fails
+                // the caller's list does not have it.
+                drop(out.file.set_len(0));
+                Err(error)
+            }
+        }
+    }
+
+    fn put(&self, out: &mut Out) -> Result<(), DeidentifyError> {
+        out.put(&self.head)?;
+        let Some(pixels) = &self.pixels else {
+            return Ok(());
+        };
+        let mut source = Source::open(&self.input, self.deflated_at)?;
+        source
+            .seek(SeekFrom::Start(pixels.start))
+            .map_err(reading)?;
+        let is_swapped = pixels.is_swapped;
+        let before = out.size;
+        out.copy(source, pixels.length, |bytes| {
+            if is_swapped {
+                for word in bytes.chunks_exact_mut(2) {
+                    word.swap(0, 1);
+                }
+            }
+        })?;
+        if out.size - before != pixels.length {
+            return Err(reading(io::ErrorKind::UnexpectedEof.into()));
+        }
+        if pixels.pad { out.put(&[0]) } else { Ok(()) }
+    }
+}
+
+/// The output while it is written.
+struct Out {
+    file: File,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl Out {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), DeidentifyError> {
+        self.hasher.update(bytes);
+        self.size += u64::try_from(bytes.len()).unwrap_or(0);
+        self.file.write_all(bytes).map_err(writing)
+    }
+
+    /// Copies at most so many bytes, in pieces of whole words, each changed on
+    /// its way.
+    fn copy(
+        &mut self,
+        source: impl Read,
+        length: u64,
+        change: impl Fn(&mut [u8]),
+    ) -> Result<(), DeidentifyError> {
+        let mut source = source.take(length);
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let mut filled = 0;
+            while filled < buffer.len() {
+                match source.read(&mut buffer[filled..]) {
+                    Ok(0) => break,
+                    Ok(got) => filled += got,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(reading(error)),
+                }
+            }
+            if filled == 0 {
+                return Ok(());
+            }
+            change(&mut buffer[..filled]);
+            self.put(&buffer[..filled])?;
+        }
+    }
+}
