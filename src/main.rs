@@ -25,6 +25,10 @@ use tokio::sync::{mpsc, watch};
 /// A DICOM node for the radiology room: receives wrist studies, takes the
 /// person out, reconstructs the bones, forwards pseudonymized results.
 /// Research use, not a diagnosis.
+/// Where a package puts the runtime and the models (as `default.toml` says).
+const INSTALLED_RUNTIME: &str = "/usr/lib/bonebox/libonnxruntime.so";
+const INSTALLED_MODELS: &str = "/usr/share/bonebox/models";
+
 #[derive(Debug, Parser)]
 #[command(name = "bonebox", version, arg_required_else_help = true)]
 struct Cli {
@@ -203,17 +207,37 @@ fn serve_settings(args: &ServeArgs) -> anyhow::Result<Settings> {
     if args.accept_any {
         overrides.push(("dicom.accept_any", "true".into()));
     }
+    if args.config.is_none() {
+        overrides.extend(from_the_checkout());
+    }
     let mut settings = config::load(args.config.as_deref(), &overrides)?;
     settings.receive_only = args.receive_only;
     Ok(settings)
 }
 
+/// To try the box without a settings file, in a checkout where set-up has been:
+/// the runtime and the models that it brought, unless they are installed.
+fn from_the_checkout() -> Vec<(&'static str, String)> {
+    let brought = [
+        ("inference.onnxruntime_lib", INSTALLED_RUNTIME, demo::RUNTIME),
+        ("inference.models", INSTALLED_MODELS, demo::MODELS),
+    ];
+    brought
+        .into_iter()
+        .filter(|(_, installed, here)| !Path::new(installed).exists() && Path::new(here).exists())
+        .map(|(key, _, here)| (key, here.to_owned()))
+        .collect()
+}
+
 fn child_settings(args: &ChildArgs) -> anyhow::Result<Settings> {
-    let overrides: Vec<(&str, String)> = args
+    let mut overrides: Vec<(&str, String)> = args
         .data
         .iter()
         .map(|data| ("storage.data", data.to_string_lossy().into_owned()))
         .collect();
+    if args.config.is_none() {
+        overrides.extend(from_the_checkout());
+    }
     Ok(config::load(args.config.as_deref(), &overrides)?)
 }
 

@@ -347,7 +347,7 @@ fn rejected(reader: &Reader, list: &[Rejected]) -> Markup {
                         @for one in list {
                             tr {
                                 td data-head=(reader.say(Text::RejectedWhat)) {
-                                    (rejection_words(reader, &one.rejection))
+                                    div { (rejection_words(reader, &one.rejection)) }
                                 }
                                 td data-head=(reader.say(Text::RejectedFrom)) { (one.caller.address) }
                                 td data-head=(reader.say(Text::CallingAe)) { (title(&one.caller.calling)) }

@@ -25,6 +25,11 @@ pub mod scan;
 
 pub use pki::Pki;
 
+/// The ONNX Runtime library where set-up puts it, seen from the checkout.
+pub const RUNTIME: &str = "target/setup/onnxruntime/libonnxruntime.so.1.32.0";
+/// The models of the checkout.
+pub const MODELS: &str = "models";
+
 /// Options of the demo.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
@@ -42,14 +47,10 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DIR", default_value = "target/setup/pydicom-data")]
     pub radiographs: PathBuf,
     /// The ONNX Runtime library, which `make demo` brings.
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "target/setup/onnxruntime/libonnxruntime.so.1.32.0"
-    )]
+    #[arg(long, value_name = "FILE", default_value = RUNTIME)]
     pub onnxruntime: PathBuf,
     /// Folder of the models.
-    #[arg(long, value_name = "DIR", default_value = "models")]
+    #[arg(long, value_name = "DIR", default_value = MODELS)]
     pub models: PathBuf,
     /// Which of the invented people is sent.
     #[arg(long, default_value_t = 1)]

@@ -80,7 +80,7 @@ impl<'a> Body<'a> {
             }
             rows
         });
-        Blocks::from_parts(parts)
+        Blocks::from_parts(&parts, threads)
     }
 
     /// Adds the row of one node. `slots` is scratch: where each column of the row lies.

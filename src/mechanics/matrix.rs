@@ -3,6 +3,8 @@
 use std::ops::AddAssign;
 use std::ops::Mul;
 
+use super::Threads;
+
 /// What the entries are: `f64` where results are made, `f32` where they are only
 /// improved.
 pub(crate) trait Real:
@@ -24,25 +26,36 @@ pub(crate) struct Blocks<T, const R: usize, const C: usize> {
 
 impl<T: Real, const R: usize, const C: usize> Blocks<T, R, C> {
     /// A matrix from its rows' parts, in order.
-    pub(crate) fn from_parts(parts: Vec<Rows<T, R, C>>) -> Self {
+    pub(crate) fn from_parts(parts: &[Rows<T, R, C>], threads: Threads) -> Self {
         let blocks = parts.iter().map(|p| p.columns.len()).sum();
         let rows: usize = parts.iter().map(|p| p.lengths.len()).sum();
-        let mut matrix = Self {
-            starts: Vec::with_capacity(rows + 1),
-            columns: Vec::with_capacity(blocks),
-            values: Vec::with_capacity(blocks),
-        };
-        matrix.starts.push(0);
+        let mut starts = Vec::with_capacity(rows + 1);
+        starts.push(0);
         let mut end = 0;
-        for part in parts {
-            for length in part.lengths {
-                end += length;
-                matrix.starts.push(end);
-            }
-            matrix.columns.extend(part.columns);
-            matrix.values.extend(part.values);
+        for length in parts.iter().flat_map(|part| &part.lengths) {
+            end += length;
+            starts.push(end);
         }
-        matrix
+        let mut columns = vec![0; blocks];
+        let mut values = vec![[[T::default(); C]; R]; blocks];
+        // The copy is as long as a part of the work: it is shared too.
+        let mut places = Vec::with_capacity(parts.len());
+        let (mut columns_left, mut values_left) = (&mut columns[..], &mut values[..]);
+        for part in parts {
+            let (to, rest) = columns_left.split_at_mut(part.columns.len());
+            let (to_values, rest_values) = values_left.split_at_mut(part.values.len());
+            (columns_left, values_left) = (rest, rest_values);
+            places.push((part, to, to_values));
+        }
+        threads.each(places, |(part, to, to_values)| {
+            to.copy_from_slice(&part.columns);
+            to_values.copy_from_slice(&part.values);
+        });
+        Self {
+            starts,
+            columns,
+            values,
+        }
     }
 
     /// How many block rows there are.
@@ -205,7 +218,7 @@ mod tests {
         rows.columns.push(1);
         rows.values.push([[5.0]]);
         rows.end_row(2);
-        let matrix = Blocks::from_parts(vec![rows]);
+        let matrix = Blocks::from_parts(&[rows], Threads::new(1));
         assert_eq!(matrix.columns, [0, 2, 1]);
         assert!((matrix.row_times(0, &[[1.0], [10.0], [100.0]])[0] - 301.0).abs() < 1e-12);
         assert!(matrix.block(0, 1).is_none() && matrix.block(1, 1).is_some());

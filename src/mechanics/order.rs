@@ -8,6 +8,7 @@
 
 use super::MechanicsError;
 use super::TetMesh;
+use super::Threads;
 use super::mesh::at;
 
 /// A mesh in a good order, and where its parts were.
@@ -22,7 +23,7 @@ pub(crate) struct Ordered {
 }
 
 /// Puts a mesh into order.
-pub(crate) fn ordered(mesh: &TetMesh) -> Result<Ordered, MechanicsError> {
+pub(crate) fn ordered(mesh: &TetMesh, threads: Threads) -> Result<Ordered, MechanicsError> {
     let mut used = vec![false; mesh.nodes().len()];
     for element in 0..mesh.elements() {
         for node in mesh.element(element) {
@@ -41,21 +42,21 @@ pub(crate) fn ordered(mesh: &TetMesh) -> Result<Ordered, MechanicsError> {
         let scaled = |axis: usize| ((place[axis] - low[axis]) / size * 1_048_575.0) as u64;
         spread(scaled(0)) | spread(scaled(1)) << 1 | spread(scaled(2)) << 2
     };
-    let mut node_was: Vec<u32> = (0..used.len() as u32).filter(|n| used[at(*n)]).collect();
-    node_was.sort_by_cached_key(|node| code(mesh.nodes()[at(*node)]));
+    let node_was: Vec<u32> = (0..used.len() as u32).filter(|n| used[at(*n)]).collect();
+    let node_was = sorted(node_was, threads, |node| code(mesh.nodes()[at(node)]));
     let mut node_is = vec![None; used.len()];
     for (new, old) in node_was.iter().enumerate() {
         node_is[at(*old)] = Some(new as u32);
     }
     let renumbered = |node: u32| node_is[at(node)].unwrap_or(u32::MAX);
+    let count = mesh.linear().len() as u32;
+    // The two kinds keep their places: four-node elements stay first.
     let lowest = |element: u32| {
         let nodes = mesh.element(at(element)).iter();
-        nodes.map(|n| renumbered(*n)).min()
+        let lowest = nodes.map(|n| renumbered(*n)).min().unwrap_or(u32::MAX);
+        u64::from(element >= count) << 32 | u64::from(lowest)
     };
-    let count = mesh.linear().len() as u32;
-    let mut element_was: Vec<u32> = (0..mesh.elements() as u32).collect();
-    // The two kinds keep their places: four-node elements stay first.
-    element_was.sort_by_cached_key(|element| (*element >= count, lowest(*element)));
+    let element_was = sorted((0..mesh.elements() as u32).collect(), threads, lowest);
     let (linear, quadratic) = element_was.split_at(at(count));
     let linear = linear.iter().map(|e| mesh.linear()[at(*e)].map(renumbered));
     let quadratic = quadratic
@@ -68,6 +69,19 @@ pub(crate) fn ordered(mesh: &TetMesh) -> Result<Ordered, MechanicsError> {
         node_is,
         element_was,
     })
+}
+
+/// Numbers in the order of their keys; equal keys keep their order.
+fn sorted(numbers: Vec<u32>, threads: Threads, key: impl Fn(u32) -> u64 + Sync) -> Vec<u32> {
+    let mut keyed: Vec<(u64, u32)> = numbers.into_iter().map(|number| (0, number)).collect();
+    threads.fill(&mut keyed, |_, part| {
+        for (place, number) in part {
+            *place = key(*number);
+        }
+    });
+    // The numbers ascend, so that the pairs' order is that of a stable sort.
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, number)| number).collect()
 }
 
 /// The bits of a number with two empty ones after each.
@@ -96,7 +110,7 @@ mod tests {
             .map(|t| t.map(|n| n + 1))
             .collect();
         let mesh = TetMesh::new(nodes, linear, vec![]).unwrap();
-        let ordered = ordered(&mesh).unwrap();
+        let ordered = ordered(&mesh, Threads::new(2)).unwrap();
         assert_eq!(ordered.mesh.nodes().len() + 1, mesh.nodes().len());
         assert_eq!(ordered.node_is[0], None);
         for (new, old) in ordered.element_was.iter().enumerate() {

@@ -1,6 +1,9 @@
 //! Work shared between threads so that their number changes nothing: each
 //! output entry is computed by itself, and sums run over fixed chunks whose
 //! parts are added in the order of their index.
+//!
+//! A solve shares thousands of short loops, so the threads must be there
+//! already: rayon's pool, woken in microseconds, where new ones would cost tens.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -56,14 +59,14 @@ impl Threads {
             return;
         }
         let size = entries.div_ceil(parts);
-        std::thread::scope(|scope| {
+        rayon::in_place_scope(|scope| {
             let (mut left, mut right) = (first, second);
             let mut at = 0;
             while left.len() > size {
                 let (part, rest) = left.split_at_mut(size);
                 let (other, other_rest) = right.split_at_mut(size.min(right.len()));
                 let fill = &fill;
-                scope.spawn(move || fill(at, part, other));
+                scope.spawn(move |_| fill(at, part, other));
                 (left, right) = (rest, other_rest);
                 at += size;
             }
@@ -94,14 +97,27 @@ impl Threads {
         if workers == 1 {
             run(0, &mut answers);
         } else {
-            std::thread::scope(|scope| {
+            rayon::in_place_scope(|scope| {
                 for (worker, out) in answers.chunks_mut(share).enumerate() {
                     let run = &run;
-                    scope.spawn(move || run(worker * share, out));
+                    scope.spawn(move |_| run(worker * share, out));
                 }
             });
         }
         answers.into_iter().flatten().collect()
+    }
+
+    /// `work` on each job. Jobs must not depend on one another.
+    pub(crate) fn each<J: Send>(self, mut jobs: Vec<J>, work: impl Fn(J) + Sync) {
+        let share = jobs.len().div_ceil(self.get()).max(1);
+        rayon::in_place_scope(|scope| {
+            while jobs.len() > share {
+                let some = jobs.split_off(jobs.len() - share);
+                let work = &work;
+                scope.spawn(move |_| some.into_iter().for_each(work));
+            }
+            jobs.into_iter().for_each(&work);
+        });
     }
 
     /// The sum of `term(i)` over `0..entries`, in a fixed order.
@@ -145,6 +161,10 @@ mod tests {
             });
             assert!(left.iter().enumerate().all(|(i, v)| *v == i));
             assert!(right.iter().enumerate().all(|(i, v)| *v == 2 * i));
+            let mut apart = [0; 7];
+            let places = apart.iter_mut().enumerate().collect();
+            Threads::new(threads).each(places, |(i, place)| *place = i);
+            assert_eq!(apart, [0, 1, 2, 3, 4, 5, 6]);
             let mapped = Threads::new(threads).map(10, 4, |range| range);
             assert_eq!(mapped, [0..3, 3..6, 6..9, 9..10]);
         }

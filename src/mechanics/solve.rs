@@ -133,7 +133,7 @@ impl Solver {
                 elements: mesh.elements(),
             });
         }
-        let order = ordered(mesh)?;
+        let order = ordered(mesh, self.threads)?;
         let model = Model::new(&order, mesh, case)?;
         check_held(&order, &model)?;
         let elastic: Vec<Elastic> = order.element_was.iter().map(|e| elastic[at(*e)]).collect();

@@ -121,7 +121,7 @@ pub(super) fn smoothed<T: Real, const N: usize>(
         }
         rows
     });
-    Blocks::from_parts(parts)
+    Blocks::from_parts(&parts, threads)
 }
 
 /// The Galerkin product: prolongator transposed, matrix, prolongator. Unknowns
@@ -162,7 +162,7 @@ pub(super) fn coarse<T: Real, const N: usize>(
         }
         rows
     });
-    Blocks::from_parts(parts)
+    Blocks::from_parts(&parts, threads)
 }
 
 /// The matrix times the prolongator.
@@ -191,7 +191,7 @@ fn half_product<T: Real, const N: usize>(
         }
         rows
     });
-    Blocks::from_parts(parts)
+    Blocks::from_parts(&parts, threads)
 }
 
 /// The sum that belongs to a column: rows have few, so a list is searched.
