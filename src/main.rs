@@ -219,7 +219,11 @@ fn serve_settings(args: &ServeArgs) -> anyhow::Result<Settings> {
 /// the runtime and the models that it brought, unless they are installed.
 fn from_the_checkout() -> Vec<(&'static str, String)> {
     let brought = [
-        ("inference.onnxruntime_lib", INSTALLED_RUNTIME, demo::RUNTIME),
+        (
+            "inference.onnxruntime_lib",
+            INSTALLED_RUNTIME,
+            demo::RUNTIME,
+        ),
         ("inference.models", INSTALLED_MODELS, demo::MODELS),
     ];
     brought
