@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings the programs that benches/mechanics measures against: gmsh and CalculiX from
-# Debian, pyamg from the Python package index (wheels for Debian 12's Python 3.11 on
+# Brings the programs that the benches measure against: dcmtk, Orthanc, gmsh and CalculiX
+# from Debian, pyamg from the Python package index (wheels for Debian 12's Python 3.11 on
 # x86_64; elsewhere the bench goes on without pyamg and says so).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,8 +8,13 @@ cd "$(dirname "$0")/.."
 . setup/lib.sh
 one_at_a_time
 
-mapfile -t missing < <(missing_packages gmsh=gmsh ccx=calculix-ccx)
+mapfile -t missing < <(missing_packages gmsh=gmsh ccx=calculix-ccx storescu=dcmtk)
 install_packages "${missing[@]}"
+# Orthanc's package would start a service: not at run level 1, and not for long.
+if ! have Orthanc; then
+    RUNLEVEL=1 install_packages orthanc
+    if have systemctl; then systemctl disable --now orthanc 2>/dev/null || true; fi
+fi
 
 folder=$kept/bench-venv
 if cmp -s setup/bench-peers.lock "$folder/lock" && [ -x "$folder/bin/python" ]; then

@@ -36,6 +36,9 @@ impl Pipeline {
                             spool.link_export(&row.file)?;
                         }
                     }
+                    if !entries.is_empty() {
+                        spool.sync_exports()?;
+                    }
                     Ok(entries.last().map(|entry| entry.number))
                 })
                 .await?;

@@ -24,6 +24,7 @@ use crate::config::Settings;
 use crate::identity::BoxIdentity;
 use crate::names::StudyKey;
 use crate::receive::Notice;
+use crate::receive::ReceiveError;
 use crate::spool::Spool;
 use crate::spool::SpoolError;
 use crate::store::Outbox;
@@ -60,6 +61,9 @@ pub enum PipelineError {
     /// Image files could not be prepared or removed. Tried again.
     #[error("the spool")]
     Spool(#[from] SpoolError),
+    /// What a crash left could not be given its rows. The box does not start.
+    #[error("settling what a crash left")]
+    Receive(#[from] ReceiveError),
     /// A folder of the pipeline's own could not be made or emptied.
     #[error("{attempt} {path}")]
     Folder {
@@ -137,6 +141,7 @@ pub struct Pipeline {
     inference: Mutex<Option<Inference>>,
     exported: AtomicU64,
     sending: Mutex<HashMap<StudyKey, usize>>,
+    looked: Mutex<Option<std::time::Instant>>,
     changes: watch::Sender<u64>,
 }
 
@@ -166,6 +171,7 @@ impl Pipeline {
             inference: Mutex::default(),
             exported: AtomicU64::new(0),
             sending: Mutex::default(),
+            looked: Mutex::default(),
             changes,
         })
     }
@@ -197,19 +203,25 @@ impl Pipeline {
         shutdown: impl Future<Output = ()>,
     ) {
         let work = async {
+            if self.parts.settings.receive_only {
+                tokio::join!(
+                    self.listen(notices),
+                    self.repeat("export", TICK, Self::export_ready),
+                );
+                return;
+            }
             tokio::join!(
                 self.listen(notices),
-                self.repeat("export", TICK, Self::export_ready),
                 self.repeat("close", TICK, Self::close_ready),
                 self.repeat("deidentify", TICK, Self::deidentify_ready),
                 self.repeat("analyze", TICK, Self::analyze_ready),
                 self.repeat("forward", RECEIPT_TICK, Self::forward_ready),
                 self.forwarder(),
                 self.probe_unless_alone(),
-            )
+            );
         };
         tokio::select! {
-            _ = work => {}
+            () = work => {}
             () = shutdown => {}
         }
     }

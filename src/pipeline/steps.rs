@@ -3,7 +3,7 @@
 
 use super::close::{Closing, closing};
 use super::troubles::next_try;
-use super::{Pipeline, PipelineError, chain};
+use super::{Pipeline, PipelineError, TICK, chain};
 use crate::audit::Event;
 use crate::deidentify::DeidentifyError;
 use crate::deidentify::Input;
@@ -11,6 +11,7 @@ use crate::deidentify::Profile;
 use crate::deidentify::Report;
 use crate::deidentify::deidentify_study;
 use crate::names::Project;
+use crate::receive::settle_left;
 use crate::store::Timing;
 use crate::study::Deidentified;
 use crate::study::DeidentifiedEvidence;
@@ -25,8 +26,10 @@ use crate::study::TroubleCode;
 /// What recovery at start found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecoveryReport {
-    /// Files that had arrived in part.
+    /// Files that had arrived in part: deleted.
     pub unfinished: usize,
+    /// Acknowledged instances that had no row yet.
+    pub settled: usize,
     /// Identified files that no row needs.
     pub not_needed: usize,
     /// Identified files that are kept.
@@ -43,16 +46,19 @@ impl Pipeline {
         self.empty_work_folder()?;
         let recovered = tokio::task::spawn_blocking(move || {
             store.revive()?;
+            let (settled, unfinished) = settle_left(&spool, &store)?;
             // A file is deleted only where the rows say for sure that nothing
             // needs it.
-            Ok::<_, PipelineError>(spool.recover(|file| store.needs_file(file).unwrap_or(true))?)
+            let recovered = spool.recover(|file| store.needs_file(file).unwrap_or(true))?;
+            Ok::<_, PipelineError>(RecoveryReport {
+                unfinished,
+                settled,
+                not_needed: recovered.without_row,
+                kept: recovered.kept,
+            })
         })
         .await??;
-        Ok(RecoveryReport {
-            unfinished: recovered.unfinished,
-            not_needed: recovered.without_row,
-            kept: recovered.kept,
-        })
+        Ok(recovered)
     }
 
     /// Closes the lists that are complete or quiet.
@@ -60,20 +66,32 @@ impl Pipeline {
         if self.parts.settings.receive_only {
             return Ok(());
         }
+        // While an association sends, every instance rings the bell; then its
+        // study is looked at by the clock only: a CT has some hundred rows.
+        let all = self.looked.lock().is_ok_and(|mut looked| {
+            let due = looked.is_none_or(|at| at.elapsed() >= TICK);
+            if due {
+                *looked = Some(std::time::Instant::now());
+            }
+            due
+        });
         let store = self.parts.store.clone();
         for study in self
             .blocking(move || Ok(store.all_in::<Received>()?))
             .await?
         {
+            let sending = self
+                .sending
+                .lock()
+                .is_ok_and(|sending| sending.contains_key(&study.id().key));
+            if sending && !all {
+                continue;
+            }
             let (store, id) = (self.parts.store.clone(), study.id().clone());
             let Some(detail) = self.blocking(move || Ok(store.study(&id)?)).await? else {
                 continue;
             };
             let facts: Vec<_> = detail.instances.into_iter().map(|row| row.facts).collect();
-            let sending = self
-                .sending
-                .lock()
-                .is_ok_and(|sending| sending.contains_key(&study.id().key));
             let quiet = self.parts.settings.dicom.quiet_period;
             let now = self.parts.clock.now();
             match closing(&facts, detail.row.last_image, sending, quiet, now) {

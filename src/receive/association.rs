@@ -1,17 +1,15 @@
 //! Whose turn it is (PS3.8 9.2, PS3.7 9.3): fragments in, actions out, and the
-//! loop around it.
+//! loop around it. The loop has a thread of its own, on which it writes too.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::Notice;
 use super::ReceiveError;
 use super::dimse::{self, Request, StoreRequest};
-use super::keep::{Incoming, Kept};
+use super::keep::Incoming;
 use super::negotiate::{Agreed, Context};
 use super::pdu::{self, Fragment, Fragments, FrameError, Kind};
 use super::status::{self, DimseStatus};
@@ -19,7 +17,6 @@ use crate::audit::Caller;
 use crate::audit::Rejection;
 use crate::audit::Rejections;
 use crate::names::StudyKey;
-use crate::store::Admission;
 
 /// Largest command set: ours have some 200 bytes.
 const MAX_COMMAND: usize = 16 * 1024;
@@ -187,8 +184,6 @@ pub(super) struct Association<S> {
     pub(super) idle: Duration,
     /// True when the box stops.
     pub(super) stop: watch::Receiver<bool>,
-    /// Who is told of instances.
-    pub(super) notices: Sender<Notice>,
     /// Studies that had instances.
     pub(super) studies: Vec<StudyKey>,
     /// Where the people at the box read what was turned away.
@@ -270,11 +265,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
                 self.incoming.begin(request, context);
                 Ok(())
             }
-            Action::Data(bytes) => self.push(bytes).await,
+            Action::Data(bytes) => self.push(bytes),
             Action::Last(bytes, request, context) => {
-                self.push(bytes).await?;
-                let (status, comment) = match self.incoming.finish().await {
-                    Ok(kept) => self.kept(kept).await,
+                self.push(bytes)?;
+                let (status, comment) = match self.incoming.finish() {
+                    Ok(study) => {
+                        self.note(study);
+                        (DimseStatus::Success, "")
+                    }
                     Err(error) => self.refused(&error),
                 };
                 let set = dimse::store_response(&request, status, comment);
@@ -283,30 +281,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
         }
     }
 
-    async fn push(&mut self, bytes: &[u8]) -> Result<(), End> {
-        let pushed = self.incoming.push(bytes).await;
+    fn push(&mut self, bytes: &[u8]) -> Result<(), End> {
+        let pushed = self.incoming.push(bytes);
         pushed.map_err(|_| End::Violation("a data set without an end"))
     }
 
-    async fn kept(&mut self, kept: Kept) -> (DimseStatus, &'static str) {
-        tracing::info!(
-            study = %kept.study,
-            instance = %kept.instance,
-            bytes = kept.size,
-            admission = ?kept.admission,
-            "instance stored"
-        );
-        if kept.admission != Admission::Repeated {
-            // Without a pipeline there is nobody to tell.
-            self.notices
-                .send(Notice::Stored(kept.study.clone()))
-                .await
-                .ok();
+    /// Notes a study that has had an instance.
+    fn note(&mut self, study: StudyKey) {
+        if !self.studies.contains(&study) {
+            self.studies.push(study);
         }
-        if !self.studies.contains(&kept.study) {
-            self.studies.push(kept.study);
-        }
-        (DimseStatus::Success, "")
     }
 
     fn refused(&self, error: &ReceiveError) -> (DimseStatus, &'static str) {

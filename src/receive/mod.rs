@@ -4,13 +4,15 @@
 //! ```text
 //! socket -> pdu (frames) -> association (whose turn is it) -> dimse (commands)
 //!                                  |
-//!                                keep: spool, scan, check, sync, row -> status
+//!                                keep: spool, scan, check, seal, sync -> status
+//!                                  |
+//!                               settle: name, row, notice; nobody waits for it
 //! ```
 //!
 //! An instance's bytes go to the disk as they come and are never held or
-//! re-encoded. The sender hears success (0000) only when file, folder and row
-//! would survive a power cut. What is refused gets its status; the association
-//! goes on. Only what breaks the protocol ends it.
+//! re-encoded. The sender hears success (0000) only when a power cut could not
+//! take the instance away ([`crate::spool::sealed`]). What is refused gets its
+//! status; the association goes on. Only what breaks the protocol ends it.
 //!
 //! Association PDUs are read and written by `dicom_ul::pdu`; P-DATA is framed
 //! here, because it must be bounded, and streamed under the presentation
@@ -32,10 +34,12 @@ mod negotiate;
 mod pdu;
 pub mod send;
 mod server;
+mod settle;
 mod status;
 
 pub use facts::facts_of;
 pub use server::{Parts, serve};
+pub use settle::settle_left;
 pub use status::DimseStatus;
 
 /// What the pipeline is told, so that it need not ask. A notice says that
@@ -58,13 +62,16 @@ pub enum ReceiveError {
     /// The instance could not be written: no space (A700), or a disk's fault.
     #[error("writing a received instance")]
     Spool(#[from] SpoolError),
-    /// The row could not be written. The sender has no success; the file is
-    /// settled at the next start.
+    /// The row could not be written. The instance is held and its row tried
+    /// again.
     #[error("writing a received instance's row")]
     Store(#[from] StoreError),
     /// The data set breaks the scanner's bounds. Refused (C000).
     #[error("a received data set is not readable")]
     Scan(#[from] ScanError),
+    /// More instances wait for their rows than may. Refused (A700).
+    #[error("too many instances wait for their rows")]
+    TooManyWait,
     /// The data set is not what the command says. Refused (A900).
     #[error("the data set differs from the command: {0}")]
     Mismatch(&'static str),

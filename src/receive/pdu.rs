@@ -93,8 +93,16 @@ pub(super) async fn read<S: AsyncRead + Unpin>(
         return Err(FrameError::TooLong);
     }
     let length = usize::try_from(length).map_err(|_| FrameError::TooLong)?;
-    body.resize(length, 0);
-    stream.read_exact(body).await?;
+    // Reserved is not touched: memory follows what has arrived, not what a
+    // header says.
+    body.clear();
+    body.reserve(length);
+    while body.len() < length {
+        let left = u64::try_from(length - body.len()).unwrap_or(0);
+        if stream.take(left).read_buf(body).await? == 0 {
+            return Err(FrameError::Broken(io::ErrorKind::UnexpectedEof.into()));
+        }
+    }
     Ok(Some(kind))
 }
 

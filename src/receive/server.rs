@@ -18,6 +18,7 @@ use super::keep::{Desk, Incoming};
 use super::lobby::Lobby;
 use super::negotiate::{Agreed, Refused, caller, negotiate};
 use super::pdu::{self, Kind};
+use super::settle::Settler;
 use super::{Notice, ReceiveError};
 use crate::audit::Caller;
 use crate::audit::Event;
@@ -45,7 +46,6 @@ struct Shared {
     settings: DicomSettings,
     desk: Arc<Desk>,
     store: Store,
-    notices: mpsc::Sender<Notice>,
     places: Arc<Semaphore>,
     lobby: Lobby,
     stop: watch::Receiver<bool>,
@@ -92,17 +92,17 @@ pub async fn serve(
         tracing::warn!("ANY SENDER IS LET IN (dicom.accept_any): only for trying the box");
     }
     let (stopping, stop) = watch::channel(false);
+    let (settler, settling) = Settler::start(spool.clone(), store.clone(), notices)?;
     let shared = Arc::new(Shared {
         desk: Arc::new(Desk::new(
             spool,
-            store.clone(),
             identity,
+            settler,
             settings.max_instance_bytes,
         )),
         places: Arc::new(Semaphore::new(settings.max_associations)),
         settings,
         store,
-        notices,
         lobby: Lobby::default(),
         stop,
         journaled: Mutex::new(None),
@@ -116,6 +116,11 @@ pub async fn serve(
     let ended = timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tasks.shutdown().await;
+    }
+    // The last way to the settler's thread: it settles what waits, and ends.
+    drop(shared);
+    if spawn_blocking(move || settling.join()).await.is_err() {
+        tracing::error!("the settler's thread failed");
     }
     result
 }
@@ -182,7 +187,7 @@ async fn connection(
     let Some((caller, agreed, accept)) = agreed else {
         return last_word(stream).await;
     };
-    let Ok(_place) = Arc::clone(&shared.places).try_acquire_owned() else {
+    let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
         refuse(&shared, &mut stream, caller, Refused::Busy).await;
         return last_word(stream).await;
     };
@@ -191,36 +196,78 @@ async fn connection(
         return;
     }
     tracing::info!(peer = %peer.ip(), source = agreed.source, "association accepted");
-    let mut association = Association {
-        stream,
-        incoming: Incoming::new(Arc::clone(&shared.desk), agreed.source.clone()),
-        idle,
-        stop: shared.stop.clone(),
-        notices: shared.notices.clone(),
-        studies: Vec::new(),
-        rejections: shared.rejections.clone(),
-        caller: caller.clone(),
+    let Ok(line) = leave(stream) else {
+        return tracing::warn!(peer = %peer.ip(), why = "spoke out of turn", "association ended by us");
     };
-    let end = association.run(&agreed).await;
-    match end {
-        End::Violation(why) => {
-            tracing::warn!(peer = %peer.ip(), why, "association ended by us");
-            shared.rejections.add(Rejection::Violation { why }, caller);
+    let (done, ended) = oneshot::channel();
+    let serve = move || {
+        let _place = place;
+        if let Err(error) = on_own_thread(&shared, line, caller, &agreed) {
+            tracing::error!(error = %error, "an association could not be served");
         }
-        End::Interrupted => {
-            tracing::warn!(peer = %peer.ip(), "connection ended in the middle of an image");
-            shared.rejections.add(Rejection::Interrupted, caller);
-        }
-        End::Released | End::Aborted | End::Closed | End::Silent | End::Stopped => {
-            tracing::info!(peer = %peer.ip(), end = ?end, "association ended");
-        }
+        // The listener may have stopped waiting.
+        done.send(()).ok();
+    };
+    let thread = std::thread::Builder::new().name("association".into());
+    match thread.spawn(serve) {
+        // A thread that failed has dropped its end.
+        Ok(_) => ended.await.unwrap_or_default(),
+        Err(error) => tracing::error!(error = %error, "an association has no thread"),
     }
-    if !association.studies.is_empty() {
-        let released = Notice::Released(association.studies);
-        // Without a pipeline there is nobody to tell.
-        shared.notices.send(released).await.ok();
+}
+
+/// Takes a connection off the listener's runtime.
+fn leave(stream: BufReader<TcpStream>) -> std::io::Result<std::net::TcpStream> {
+    if !stream.buffer().is_empty() {
+        // Nothing may be sent before the answer.
+        return Err(std::io::ErrorKind::InvalidData.into());
     }
-    last_word(association.stream).await;
+    stream.into_inner().into_std()
+}
+
+/// An association to its end, on a runtime of its own: what arrives is hashed
+/// and written by the thread that reads it, which costs least, and no other
+/// association waits for its disk.
+fn on_own_thread(
+    shared: &Shared,
+    line: std::net::TcpStream,
+    caller: Caller,
+    agreed: &Agreed,
+) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut association = Association {
+            stream: BufReader::new(TcpStream::from_std(line)?),
+            incoming: Incoming::new(Arc::clone(&shared.desk), agreed.source.clone()),
+            idle: shared.settings.idle_timeout,
+            stop: shared.stop.clone(),
+            studies: Vec::new(),
+            rejections: shared.rejections.clone(),
+            caller: caller.clone(),
+        };
+        let end = association.run(agreed).await;
+        let peer = caller.address;
+        match end {
+            End::Violation(why) => {
+                tracing::warn!(peer = %peer, why, "association ended by us");
+                shared.rejections.add(Rejection::Violation { why }, caller);
+            }
+            End::Interrupted => {
+                tracing::warn!(peer = %peer, "connection ended in the middle of an image");
+                shared.rejections.add(Rejection::Interrupted, caller);
+            }
+            End::Released | End::Aborted | End::Closed | End::Silent | End::Stopped => {
+                tracing::info!(peer = %peer, end = ?end, "association ended");
+            }
+        }
+        if !association.studies.is_empty() {
+            shared.desk.settler().released(association.studies);
+        }
+        last_word(association.stream).await;
+        Ok(())
+    })
 }
 
 /// Reads the association request and answers it; `None`: it is over.

@@ -46,6 +46,10 @@ pub(super) fn of(error: &ReceiveError) -> (DimseStatus, &'static str) {
             DimseStatus::ProcessingFailure,
             "the instance could not be written",
         ),
+        ReceiveError::TooManyWait => (
+            DimseStatus::OutOfResources,
+            "too many instances wait: try again later",
+        ),
         ReceiveError::Store(error) if error.is_disk_full() => (
             DimseStatus::OutOfResources,
             "disk full: no room for the row",

@@ -1,31 +1,19 @@
 //! An instance on its way to the disk.
 
-use std::io::SeekFrom;
+use std::io::{self, SeekFrom};
 use std::sync::Arc;
 
 use super::disk::DiskFile;
 use super::part10::Meta;
 use super::scan::{self, Scan, ScanError};
-use super::{ARRIVING, IDENTIFIED, Inner, SpoolError};
-use crate::names::Digest;
+use super::seal::Seal;
+use super::sealed::Sealed;
+use super::{ARRIVING, Inner, SpoolError};
 use crate::names::Hasher;
 use crate::names::InstanceKey;
 use crate::names::StudyKey;
 
-/// An instance that lies in `identified/`, synced, and waits for its row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Instance {
-    /// Its file, relative to the data folder.
-    pub file: String,
-    /// SHA-256 of the data set as received.
-    pub digest: Digest,
-    /// Bytes of the data set as received.
-    pub size: u64,
-    /// A file of this name, so of these bytes, lay there already.
-    pub there_already: bool,
-}
-
-/// A file that is being received. Dropped before [`Arriving::finish`], it is
+/// A file that is being received. Dropped before [`Arriving::seal`], it is
 /// deleted.
 pub struct Arriving {
     inner: Arc<Inner>,
@@ -33,30 +21,29 @@ pub struct Arriving {
     part: String,
     file: Box<dyn DiskFile>,
     hasher: Hasher,
-    syntax: String,
-    head: u64,
+    meta: Meta,
+    head: u32,
     size: u64,
-    /// Renamed away or deleted: nothing is left to clean up.
+    /// Sealed: it stays.
     settled: bool,
 }
 
 impl Arriving {
     pub(super) fn begin(inner: Arc<Inner>, meta: &Meta) -> Result<Self, SpoolError> {
         inner.check_space()?;
-        let part = inner.next_part();
-        let file = inner.at("making", &part, |disk, path| disk.create(path))?;
+        let (part, file) = inner.next_part()?;
         let head = meta.head();
         let mut arriving = Self {
             inner,
             part,
             file,
             hasher: Hasher::new(),
-            syntax: meta.syntax.as_str().to_owned(),
-            head: u64::try_from(head.len()).unwrap_or(0),
+            meta: meta.clone(),
+            head: u32::try_from(head.len()).unwrap_or(u32::MAX),
             size: 0,
             settled: false,
         };
-        arriving.append(&head)?;
+        arriving.write_at(&head, 0)?;
         Ok(arriving)
     }
 
@@ -66,16 +53,27 @@ impl Arriving {
     /// [`SpoolError::NoSpace`] below the reserve; [`SpoolError::Io`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
         self.inner.check_space()?;
-        self.append(bytes)?;
+        self.write_at(bytes, u64::from(self.head) + self.size)?;
         self.hasher.update(bytes);
         self.size += u64::try_from(bytes.len()).unwrap_or(0);
         Ok(())
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
-        self.file
-            .append(bytes)
-            .map_err(|source| self.inner.fault("writing", &self.part, source))
+    /// Writes all bytes: a short write goes on, an interrupted one again.
+    fn write_at(&mut self, mut bytes: &[u8], mut offset: u64) -> Result<(), SpoolError> {
+        let fault = |source| self.inner.fault("writing", &self.part, source);
+        while !bytes.is_empty() {
+            match self.file.write_at(bytes, offset) {
+                Ok(0) => return Err(fault(io::ErrorKind::WriteZero.into())),
+                Ok(written) => {
+                    bytes = bytes.get(written..).unwrap_or_default();
+                    offset += u64::try_from(written).unwrap_or(0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(fault(error)),
+            }
+        }
+        Ok(())
     }
 
     /// Bytes of the data set so far.
@@ -90,61 +88,42 @@ impl Arriving {
     /// [`ScanError`]: why it is no data set that anything should parse.
     pub fn scan(&self, wanted: &[scan::Wanted]) -> Result<Scan, ScanError> {
         let mut file = self.inner.disk.open(&self.inner.path(&self.part))?;
-        file.seek(SeekFrom::Start(self.head))?;
+        file.seek(SeekFrom::Start(u64::from(self.head)))?;
         let limits = scan::Limits::default();
-        scan::data_set(file, self.size, &self.syntax, wanted, &limits)
+        scan::data_set(file, self.size, self.meta.syntax.as_str(), wanted, &limits)
     }
 
-    /// Makes the instance durable under its final name.
+    /// Writes the seal and syncs the file: the one sync of an instance. When
+    /// this returns, the sender may hear success.
     ///
-    /// 1. sync the part file: all bytes would survive a power cut;
-    /// 2. make the study's folder and sync its parent, if it is new;
-    /// 3. rename the part file into it: the file is visible, whole, or not at all;
-    /// 4. sync the study's folder: the name would survive too.
-    ///
-    /// A crash before 3 leaves a part file, deleted at start. A crash between
-    /// 3 and the caller's row leaves a file without a row, deleted at start.
-    /// In neither case has the sender heard success. A sync that fails is
-    /// final: the file is deleted and the sender told.
+    /// A sync that fails is final: the file is deleted, the sender told, and
+    /// nothing is tried again.
     ///
     /// # Errors
     /// [`SpoolError::Io`], [`SpoolError::NoSpace`]; nothing is kept then.
-    pub fn finish(
+    pub fn seal(
         mut self,
         study: &StudyKey,
         instance: &InstanceKey,
-    ) -> Result<Instance, SpoolError> {
-        let (inner, part) = (Arc::clone(&self.inner), self.part.clone());
+        source: &str,
+    ) -> Result<Sealed, SpoolError> {
+        let seal = Seal {
+            size: self.size,
+            head: self.head,
+            source: source.to_owned(),
+            study: study.clone(),
+            instance: instance.clone(),
+            digest: std::mem::take(&mut self.hasher).finish(),
+        };
+        self.write_at(&seal.encode(), 0)?;
         self.file
             .sync()
-            .map_err(|source| inner.fault("syncing", &part, source))?;
-        let digest = std::mem::take(&mut self.hasher).finish();
-        let folder = format!("{IDENTIFIED}/{study}");
-        let file = format!("{folder}/{instance}-{digest}.dcm");
-        let there_already = {
-            let mut folders = inner.lock_folders();
-            if !folders.contains(study) {
-                inner.at("making the folder", &folder, |disk, path| {
-                    disk.make_folder(path)
-                })?;
-                inner.sync(IDENTIFIED)?;
-                folders.insert(study.clone());
-            }
-            let there = inner.at("looking for", &file, |disk, path| disk.exists(path))?;
-            if !there {
-                inner.at("renaming", &part, |disk, from| {
-                    disk.rename(from, &inner.path(&file))
-                })?;
-                self.settled = true;
-            }
-            there
-        };
-        inner.sync(&folder)?;
-        Ok(Instance {
-            file,
-            digest,
-            size: self.size,
-            there_already,
+            .map_err(|source| self.inner.fault("syncing", &self.part, source))?;
+        self.settled = true;
+        Ok(Sealed {
+            part: self.part.clone(),
+            meta: self.meta.clone(),
+            seal,
         })
     }
 }

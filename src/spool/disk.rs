@@ -1,19 +1,20 @@
 //! The few things the spool asks of a disk, as a trait, so that a test can
 //! fail or cut any one of them. What each promises about power cuts stands at
-//! the call; the order of the calls stands in [`super::Arriving::finish`].
+//! the call; the order of the calls stands in [`super::sealed`].
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
 /// A file being written.
 pub trait DiskFile: Send {
-    /// Writes all bytes at the end.
+    /// Writes bytes at an offset, as many as the system takes; says how many.
+    /// Until the next sync a power cut may lose any part of them.
     ///
     /// # Errors
-    /// The system's.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// The system's, `Interrupted` among them.
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
     /// Returns when bytes and length would survive a power cut. A failure is
     /// final for this file: the kernel may have dropped what it could not
@@ -101,8 +102,8 @@ pub trait Disk: fmt::Debug + Send + Sync {
 pub struct MachineDisk;
 
 impl DiskFile for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::write_at(self, bytes, offset)
     }
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()

@@ -1,8 +1,7 @@
-//! Owns the studies' image files. All writing is behind one door, so that a
-//! faster format can replace the files without another room noticing.
+//! Owns the studies' image files. All writing is behind one door.
 //!
 //! ```text
-//! DATA/arriving/<number>.part                        not yet acknowledged
+//! DATA/arriving/<number>.part                        arriving; sealed: acknowledged
 //! DATA/identified/<study key>/<instance>-<digest>.dcm  as received, byte for byte
 //! DATA/pseudonymous/<study key>/<generation>/        the person is gone
 //! DATA/export/<instance>-<digest>.dcm                second names, for --receive-only
@@ -12,9 +11,8 @@
 //! of the received data set: the same name means the same bytes, nothing is
 //! ever overwritten, and no name comes from a peer's text.
 //!
-//! Making: write, sync the file, rename, sync the folder; then the caller
-//! commits the row. Removing: the row first, then the file. What a power cut
-//! leaves between is settled by [`Spool::recover`].
+//! How an instance is made durable with one sync, and what a power cut leaves,
+//! stands in [`sealed`]. Removing: the row first, then the file.
 
 use std::collections::HashSet;
 use std::io;
@@ -28,19 +26,27 @@ use crate::study::StudyId;
 mod arriving;
 mod disk;
 mod manifest;
+#[cfg(test)]
+pub(crate) mod model;
 mod part10;
 mod scan;
+mod seal;
+pub mod sealed;
 
-pub use arriving::{Arriving, Instance};
+pub use arriving::Arriving;
 pub use disk::{Disk, DiskFile, Listed, MachineDisk, ReadSeek};
 pub use manifest::{Manifest, Member};
 pub use part10::{HeadError, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, Meta};
 pub use scan::{Limits, Scan, ScanError, Tag, Wanted, data_set as scan_data_set};
+pub use seal::MAX_SOURCE;
+pub use sealed::Sealed;
 
 const ARRIVING: &str = "arriving";
 const IDENTIFIED: &str = "identified";
 const PSEUDONYMOUS: &str = "pseudonymous";
 const EXPORT: &str = "export";
+/// Part files that are made together, with one sync of their names.
+const TOGETHER: usize = 32;
 
 /// What the spool could not do. Paths are relative to the data folder and
 /// made of the box's own keys.
@@ -75,12 +81,10 @@ pub enum SpoolError {
     },
 }
 
-/// What recovery found after a start.
+/// What recovery found in `identified/` after a start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Files that were still arriving: their senders had no success.
-    pub unfinished: usize,
-    /// Files without a row: cut off between rename and commit.
+    /// Files without a row.
     pub without_row: usize,
     /// Files with a row.
     pub kept: usize,
@@ -93,12 +97,23 @@ pub struct Spool {
     inner: Arc<Inner>,
 }
 
+/// An empty part file.
+struct Blank(String, Box<dyn DiskFile>);
+
+impl std::fmt::Debug for Blank {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     root: PathBuf,
     reserve: u64,
     disk: Arc<dyn Disk>,
     next_part: AtomicU64,
+    /// Part files whose names are durable and that nothing was written to.
+    blank: Mutex<Vec<Blank>>,
     /// Study folders whose own name is durable. Held while a file is renamed
     /// into one or a folder is removed, so that neither pulls the ground from
     /// under the other.
@@ -128,6 +143,7 @@ impl Spool {
             reserve: reserve_bytes,
             disk,
             next_part: AtomicU64::new(0),
+            blank: Mutex::default(),
             folders: Mutex::default(),
         };
         for folder in [ARRIVING, IDENTIFIED, PSEUDONYMOUS, EXPORT] {
@@ -138,24 +154,24 @@ impl Spool {
         inner.at("syncing the folder", "", |disk, path| {
             disk.sync_folder(path)
         })?;
+        // What a crash left keeps its name until it is settled.
+        let number = |listed: &Listed| listed.name.strip_suffix(".part")?.parse::<u64>().ok();
+        let last = inner.list(ARRIVING)?.iter().filter_map(number).max();
+        let next = last.map_or(0, |last| last.saturating_add(1));
+        inner.next_part.store(next, Ordering::Relaxed);
         Ok(Self {
             inner: Arc::new(inner),
         })
     }
 
-    /// Settles what a crash or power cut left: what was arriving is deleted
-    /// (its sender had no success and sends again), and so are identified
-    /// files whose row is not known. Call before anything else is asked.
+    /// Deletes identified files whose row is not known. Call after what
+    /// [`Spool::left`] said has its rows, and before anything arrives.
     ///
     /// # Errors
     /// [`SpoolError::Io`] if a folder cannot be read or a file not be deleted.
     pub fn recover(&self, known_files: impl Fn(&str) -> bool) -> Result<Recovered, SpoolError> {
         let inner = &self.inner;
         let mut recovered = Recovered::default();
-        for listed in inner.list(ARRIVING)? {
-            inner.remove(&format!("{ARRIVING}/{}", listed.name))?;
-            recovered.unfinished += 1;
-        }
         for study in inner.list(IDENTIFIED)?.into_iter().filter(|l| l.folder) {
             let folder = format!("{IDENTIFIED}/{}", study.name);
             let mut left = 0;
@@ -184,6 +200,18 @@ impl Spool {
     /// [`SpoolError::NoSpace`] below the reserve; [`SpoolError::Io`].
     pub fn arrive(&self, meta: &Meta) -> Result<Arriving, SpoolError> {
         Arriving::begin(Arc::clone(&self.inner), meta)
+    }
+
+    /// Makes part files ahead, if few are left: for a quiet moment, so that no
+    /// sender waits for it.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`]; they are made when they are needed, then.
+    pub fn prepare(&self) -> Result<(), SpoolError> {
+        if self.inner.lock_blank().len() < TOGETHER / 2 {
+            self.inner.make_parts()?;
+        }
+        Ok(())
     }
 
     /// Where a file of the spool lies.
@@ -217,25 +245,20 @@ impl Spool {
                     .at("removing the folder", &folder, |disk, path| {
                         disk.remove_folder(path)
                     })?;
-                self.inner.sync(IDENTIFIED)
+                self.inner.sync(IDENTIFIED)?;
             }
-            Ok(_) => self.inner.sync(&folder),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(SpoolError::Io {
-                attempt: "reading the folder",
-                path: folder,
-                source,
-            }),
+            Ok(_) => self.inner.sync(&folder)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                return Err(SpoolError::Io {
+                    attempt: "reading the folder",
+                    path: folder,
+                    source,
+                });
+            }
         }
-    }
-
-    /// Deletes an instance whose bytes the box has already.
-    ///
-    /// # Errors
-    /// [`SpoolError::Io`].
-    pub fn discard(&self, instance: &Instance) -> Result<(), SpoolError> {
-        let _folders = self.inner.lock_folders();
-        self.inner.remove(&instance.file)
+        // Their first names are gone; a power cut must not bring one back.
+        self.inner.sync(ARRIVING)
     }
 
     /// An empty folder for a generation's pseudonymous files. What an
@@ -296,7 +319,8 @@ impl Spool {
     }
 
     /// Gives a received file its second name under `export/`: an ordinary
-    /// Part 10 file that ends in exactly the bytes received. Returns the name.
+    /// Part 10 file that ends in exactly the bytes received. Returns the name;
+    /// [`Spool::sync_exports`] makes it durable.
     ///
     /// # Errors
     /// [`SpoolError::Foreign`] if it is not an identified file;
@@ -313,11 +337,16 @@ impl Spool {
                 path: export,
                 source: error,
             }),
-            _ => {
-                self.inner.sync(EXPORT)?;
-                Ok(export)
-            }
+            _ => Ok(export),
         }
+    }
+
+    /// Makes the names of [`Spool::link_export`] durable.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`].
+    pub fn sync_exports(&self) -> Result<(), SpoolError> {
+        self.inner.sync(EXPORT)
     }
 }
 
@@ -350,9 +379,47 @@ impl Inner {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next_part(&self) -> String {
-        let number = self.next_part.fetch_add(1, Ordering::Relaxed);
-        format!("{ARRIVING}/{number:08}.part")
+    fn lock_blank(&self) -> std::sync::MutexGuard<'_, Vec<Blank>> {
+        // A panicking thread leaves the list whole: it is only pushed and popped.
+        self.blank.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A part file that nothing was written to, whose name is durable.
+    fn next_part(&self) -> Result<(String, Box<dyn DiskFile>), SpoolError> {
+        loop {
+            let blank = self.lock_blank().pop();
+            if let Some(Blank(part, file)) = blank {
+                return Ok((part, file));
+            }
+            self.make_parts()?;
+        }
+    }
+
+    /// Makes part files, and their names durable with one sync.
+    fn make_parts(&self) -> Result<(), SpoolError> {
+        let mut made = Vec::with_capacity(TOGETHER);
+        let result = (0..TOGETHER)
+            .try_for_each(|_| {
+                let number = self.next_part.fetch_add(1, Ordering::Relaxed);
+                let part = format!("{ARRIVING}/{number:08}.part");
+                let file = self.at("making", &part, |disk, path| disk.create(path))?;
+                made.push(Blank(part, file));
+                Ok(())
+            })
+            .and_then(|()| self.sync(ARRIVING));
+        match result {
+            Ok(()) => {
+                self.lock_blank().append(&mut made);
+                Ok(())
+            }
+            Err(error) => {
+                for Blank(part, _) in made {
+                    // Empty: deleted at the next start if not now.
+                    self.remove(&part).ok();
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Does something to a path, and says what, should it fail.

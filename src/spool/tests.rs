@@ -1,10 +1,10 @@
-//! Every way an instance can end: kept whole, or not at all.
+//! What the spool does on the machine's disk. What cuts and faults leave is
+//! tested in `receive/settle/tests.rs`, together with the rows.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use super::model::ModelDisk;
 use super::*;
 use crate::names::Digest;
 use crate::names::InstanceKey;
@@ -34,12 +34,20 @@ fn data_set(pixel: u8) -> Vec<u8> {
     bytes
 }
 
-fn receive(spool: &Spool, bytes: &[u8]) -> Result<Instance, SpoolError> {
+fn receive(spool: &Spool, bytes: &[u8]) -> Result<Sealed, SpoolError> {
     let mut arriving = spool.arrive(&meta())?;
     for part in bytes.chunks(33) {
         arriving.write(part)?;
     }
-    arriving.finish(&study(), &instance())
+    arriving.seal(&study(), &instance(), "room 1")
+}
+
+/// The whole way; whether the bytes were there already.
+fn keep(spool: &Spool, bytes: &[u8]) -> (Sealed, bool) {
+    let sealed = receive(spool, bytes).unwrap();
+    let there = spool.publish(&[&sealed]).pop().unwrap().unwrap();
+    spool.clear(&sealed).unwrap();
+    (sealed, there)
 }
 
 fn files(root: &Path, folder: &str) -> Vec<String> {
@@ -55,37 +63,51 @@ fn files(root: &Path, folder: &str) -> Vec<String> {
     found
 }
 
+/// Part files that something was written to.
+fn parts(root: &Path) -> usize {
+    let written = |file: &String| std::fs::metadata(root.join(file)).unwrap().len() > 0;
+    files(root, "arriving")
+        .iter()
+        .filter(|file| written(file))
+        .count()
+}
+
 #[test]
 fn a_file_ends_in_exactly_the_bytes_received() {
     let data = tempfile::tempdir().unwrap();
     let spool = Spool::open(data.path(), 0).unwrap();
     let bytes = data_set(1);
-    let kept = receive(&spool, &bytes).unwrap();
-    assert_eq!(kept.digest, Digest::of(&bytes));
-    assert_eq!(kept.size, bytes.len() as u64);
-    assert!(!kept.there_already);
-    let file = std::fs::read(spool.path(&kept.file)).unwrap();
-    assert_eq!(file, [meta().head(), bytes].concat());
-    assert_eq!(files(data.path(), "arriving"), Vec::<String>::new());
+    let (kept, there) = keep(&spool, &bytes);
+    assert_eq!(kept.digest(), Digest::of(&bytes));
+    assert_eq!(kept.size(), bytes.len() as u64);
+    assert!(!there);
+    let file = std::fs::read(spool.path(&kept.file())).unwrap();
+    assert_eq!(file[128..], [&meta().head()[128..], &bytes].concat());
+    assert_eq!(parts(data.path()), 0);
     // Names hold keys and digests only.
     assert_eq!(
-        kept.file,
-        format!("identified/{}/{}-{}.dcm", study(), instance(), kept.digest)
+        kept.file(),
+        format!(
+            "identified/{}/{}-{}.dcm",
+            study(),
+            instance(),
+            kept.digest()
+        )
     );
-    assert!(!kept.file.contains("1.2.392"));
+    assert!(!kept.file().contains("1.2.392"));
 }
 
 #[test]
 fn the_same_bytes_are_one_file_and_other_bytes_another() {
     let data = tempfile::tempdir().unwrap();
     let spool = Spool::open(data.path(), 0).unwrap();
-    let first = receive(&spool, &data_set(1)).unwrap();
-    let again = receive(&spool, &data_set(1)).unwrap();
-    let other = receive(&spool, &data_set(2)).unwrap();
-    assert!(again.there_already && again.file == first.file);
-    assert!(!other.there_already && other.file != first.file);
+    let (first, _) = keep(&spool, &data_set(1));
+    let (again, there) = keep(&spool, &data_set(1));
+    assert!(there && again.file() == first.file());
+    let (other, there) = keep(&spool, &data_set(2));
+    assert!(!there && other.file() != first.file());
     assert_eq!(files(data.path(), "identified").len(), 2);
-    assert_eq!(files(data.path(), "arriving").len(), 0);
+    assert_eq!(parts(data.path()), 0);
 }
 
 #[test]
@@ -94,9 +116,9 @@ fn what_is_dropped_leaves_nothing() {
     let spool = Spool::open(data.path(), 0).unwrap();
     let mut arriving = spool.arrive(&meta()).unwrap();
     arriving.write(&data_set(1)).unwrap();
-    assert_eq!(files(data.path(), "arriving").len(), 1);
+    assert_eq!(parts(data.path()), 1);
     drop(arriving);
-    assert_eq!(files(data.path(), "arriving").len(), 0);
+    assert_eq!(parts(data.path()), 0);
 }
 
 #[test]
@@ -113,26 +135,44 @@ fn an_arriving_file_is_scanned_before_it_counts() {
 }
 
 #[test]
-fn recovery_deletes_what_nobody_was_told_of() {
+fn a_start_keeps_what_was_sealed_and_nothing_else() {
     let data = tempfile::tempdir().unwrap();
     let spool = Spool::open(data.path(), 0).unwrap();
-    let known = receive(&spool, &data_set(1)).unwrap();
-    let unknown = receive(&spool, &data_set(2)).unwrap();
-    std::fs::write(data.path().join("arriving/9.part"), b"half").unwrap();
+    let (known, _) = keep(&spool, &data_set(1));
+    let (unknown, _) = keep(&spool, &data_set(2));
+    let sealed = receive(&spool, &data_set(3)).unwrap();
+    let torn = receive(&spool, &data_set(4)).unwrap();
+    let path = spool.path(&torn.part);
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    std::fs::write(data.path().join("arriving/00009999.part"), b"half").unwrap();
+
     let spool = Spool::open(data.path(), 0).unwrap();
-    let recovered = spool.recover(|file| file == known.file).unwrap();
+    let (left, unfinished) = spool.left().unwrap();
+    assert_eq!(unfinished, 2);
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].digest(), Digest::of(&data_set(3)));
+    assert_eq!(left[0].source(), "room 1");
+    assert_eq!(
+        files(data.path(), "arriving"),
+        std::slice::from_ref(&sealed.part)
+    );
+    // Numbers are not used twice.
+    let next = receive(&spool, &data_set(5)).unwrap();
+    assert!(next.part.as_str() > "arriving/00009999.part");
+
+    let recovered = spool.recover(|file| file == known.file()).unwrap();
     let expected = Recovered {
-        unfinished: 1,
         without_row: 1,
         kept: 1,
     };
     assert_eq!(recovered, expected);
-    assert_eq!(files(data.path(), "identified"), [known.file]);
-    assert!(!spool.path(&unknown.file).exists());
+    assert_eq!(files(data.path(), "identified"), [known.file()]);
+    assert!(!spool.path(&unknown.file()).exists());
     // With no row at all the study's folder goes too, and can come again.
     spool.recover(|_| false).unwrap();
     assert!(!data.path().join(format!("identified/{}", study())).exists());
-    receive(&spool, &data_set(1)).unwrap();
 }
 
 #[test]
@@ -143,23 +183,24 @@ fn identified_files_are_removed_and_the_folder_with_the_last() {
         key: study(),
         generation: 1,
     };
-    let first = receive(&spool, &data_set(1)).unwrap();
-    let late = receive(&spool, &data_set(2)).unwrap();
+    let (first, _) = keep(&spool, &data_set(1));
+    let (late, _) = keep(&spool, &data_set(2));
+    let (first, late) = (first.file(), late.file());
     let foreign = ["identified/../box.sqlite", "/etc/passwd", "arriving/1.part"];
     for file in foreign {
         let refused = spool.remove_identified(&id, [file]);
         assert!(matches!(refused, Err(SpoolError::Foreign { .. })));
     }
-    spool.remove_identified(&id, [first.file.as_str()]).unwrap();
+    spool.remove_identified(&id, [first.as_str()]).unwrap();
     assert_eq!(
         files(data.path(), "identified"),
-        std::slice::from_ref(&late.file)
+        std::slice::from_ref(&late)
     );
-    spool.remove_identified(&id, [late.file.as_str()]).unwrap();
+    spool.remove_identified(&id, [late.as_str()]).unwrap();
     assert!(!data.path().join(format!("identified/{}", study())).exists());
     // Deleting again does no harm; the study may come again.
-    spool.remove_identified(&id, [late.file.as_str()]).unwrap();
-    assert!(!receive(&spool, &data_set(1)).unwrap().there_already);
+    spool.remove_identified(&id, [late.as_str()]).unwrap();
+    assert!(!keep(&spool, &data_set(1)).1);
 }
 
 #[test]
@@ -186,9 +227,9 @@ fn pseudonymous_folders_begin_empty() {
 fn an_export_is_a_second_name() {
     let data = tempfile::tempdir().unwrap();
     let spool = Spool::open(data.path(), 0).unwrap();
-    let kept = receive(&spool, &data_set(1)).unwrap();
-    let export = spool.link_export(&kept.file).unwrap();
-    assert_eq!(spool.link_export(&kept.file).unwrap(), export);
+    let (kept, _) = keep(&spool, &data_set(1));
+    let export = spool.link_export(&kept.file()).unwrap();
+    assert_eq!(spool.link_export(&kept.file()).unwrap(), export);
     assert!(
         std::fs::read(spool.path(&export))
             .unwrap()
@@ -196,149 +237,17 @@ fn an_export_is_a_second_name() {
     );
 }
 
-/// The machine's disk, but the call of a number fails, and the free space is
-/// as a test says.
-#[derive(Debug)]
-struct BadDisk {
-    /// Calls until one fails; below zero: none does.
-    until: Arc<AtomicI64>,
-    kind: io::ErrorKind,
-    free: AtomicU64,
-}
-
-struct BadFile(Box<dyn DiskFile>, Arc<AtomicI64>, io::ErrorKind);
-
-fn turn(until: &AtomicI64, kind: io::ErrorKind) -> io::Result<()> {
-    if until.fetch_sub(1, Ordering::SeqCst) == 0 {
-        return Err(kind.into());
-    }
-    Ok(())
-}
-
-impl BadDisk {
-    fn new(until: i64, kind: io::ErrorKind) -> Arc<Self> {
-        Arc::new(Self {
-            until: Arc::new(AtomicI64::new(until)),
-            kind,
-            free: AtomicU64::new(1000),
-        })
-    }
-    fn turn(&self) -> io::Result<()> {
-        turn(&self.until, self.kind)
-    }
-}
-
-impl DiskFile for BadFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if let Err(error) = turn(&self.1, self.2) {
-            // A torn write: half of it reached the disk.
-            self.0.append(&bytes[..bytes.len() / 2])?;
-            return Err(error);
-        }
-        self.0.append(bytes)
-    }
-    fn sync(&mut self) -> io::Result<()> {
-        turn(&self.1, self.2)?;
-        self.0.sync()
-    }
-}
-
-impl Disk for BadDisk {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.turn()?;
-        let file = MachineDisk.create(path)?;
-        Ok(Box::new(BadFile(file, Arc::clone(&self.until), self.kind)))
-    }
-    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadSeek>> {
-        self.turn()?;
-        MachineDisk.open(path)
-    }
-    fn make_folder(&self, path: &Path) -> io::Result<()> {
-        self.turn()?;
-        MachineDisk.make_folder(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.turn()?;
-        MachineDisk.rename(from, to)
-    }
-    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.turn()?;
-        MachineDisk.link(from, to)
-    }
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.turn()?;
-        MachineDisk.remove_file(path)
-    }
-    fn remove_folder(&self, path: &Path) -> io::Result<()> {
-        self.turn()?;
-        MachineDisk.remove_folder(path)
-    }
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        self.turn()?;
-        MachineDisk.sync_folder(path)
-    }
-    fn exists(&self, path: &Path) -> io::Result<bool> {
-        self.turn()?;
-        MachineDisk.exists(path)
-    }
-    fn list(&self, path: &Path) -> io::Result<Vec<Listed>> {
-        self.turn()?;
-        MachineDisk.list(path)
-    }
-    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
-        self.turn()?;
-        Ok(self.free.load(Ordering::SeqCst))
-    }
-}
-
-/// The Nth call fails, for every N until none does: an error is told, nothing
-/// that was not promised stays visible after recovery, and the next try works.
-#[test]
-fn no_failing_call_makes_a_false_promise() {
-    for kind in [io::ErrorKind::Other, io::ErrorKind::StorageFull] {
-        let mut clean = false;
-        for fail_at in 0.. {
-            let data = tempfile::tempdir().unwrap();
-            let disk = BadDisk::new(i64::MAX, kind);
-            let spool = Spool::open_on(disk.clone(), data.path(), 0).unwrap();
-            disk.until.store(fail_at, Ordering::SeqCst);
-            let result = receive(&spool, &data_set(1));
-            clean = disk.until.load(Ordering::SeqCst) >= 0;
-            disk.until.store(-1, Ordering::SeqCst);
-            assert_eq!(result.is_ok(), clean, "call {fail_at}");
-            if let Err(error) = result {
-                let full = matches!(error, SpoolError::NoSpace { .. });
-                assert_eq!(full, kind == io::ErrorKind::StorageFull);
-                // The same process goes on.
-                receive(&spool, &data_set(1)).unwrap();
-                Spool::open(data.path(), 0)
-                    .unwrap()
-                    .recover(|_| false)
-                    .unwrap();
-                assert!(files(data.path(), "identified").is_empty());
-                assert!(files(data.path(), "arriving").is_empty());
-            }
-            if clean {
-                assert!(fail_at > 8, "only {fail_at} calls were failed");
-                break;
-            }
-        }
-        assert!(clean);
-    }
-}
-
 #[test]
 fn a_full_disk_refuses_and_recovers() {
-    let data = tempfile::tempdir().unwrap();
-    let disk = BadDisk::new(-1, io::ErrorKind::Other);
-    let spool = Spool::open_on(disk.clone(), data.path(), 500).unwrap();
+    let data = Path::new("/data");
+    let disk = ModelDisk::new(data);
+    let spool = Spool::open_on(disk.clone(), data, 500).unwrap();
     let mut arriving = spool.arrive(&meta()).unwrap();
-    disk.free.store(499, Ordering::SeqCst);
+    disk.set_free(499);
     let refused = |result| matches!(result, Err(SpoolError::NoSpace { .. }));
     assert!(refused(arriving.write(&data_set(1))));
     drop(arriving);
     assert!(refused(spool.arrive(&meta()).map(|_| ())));
-    disk.free.store(500, Ordering::SeqCst);
+    disk.set_free(500);
     receive(&spool, &data_set(1)).unwrap();
-    assert!(files(data.path(), "arriving").is_empty());
 }

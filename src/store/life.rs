@@ -83,6 +83,21 @@ impl Store {
         self.write(move |job| admit(job, at, &arrival))
     }
 
+    /// Gives many instances their rows in one transaction, in order: all of
+    /// them or none.
+    ///
+    /// # Errors
+    /// [`StoreError`] if one of them cannot be committed.
+    pub fn admit_all(&self, arrivals: Vec<Arrival>) -> Result<Vec<Admission>, StoreError> {
+        let at = self.now();
+        self.write(move |job| {
+            arrivals
+                .iter()
+                .map(|arrival| admit(job, at, arrival))
+                .collect()
+        })
+    }
+
     /// All studies in a state that no trouble holds up at a moment.
     ///
     /// # Errors

@@ -214,7 +214,28 @@ impl Rig {
     /// Sends files as `bonebox send` does; the DIMSE statuses, or none if the
     /// association failed.
     pub(crate) fn send(&self, files: &[PathBuf]) -> Result<Vec<u16>, String> {
-        send(files, self.dicom, "BONEBOX", "XRAY")
+        let sent = send(files, self.dicom, "BONEBOX", "XRAY");
+        if sent.is_ok() {
+            self.settled();
+        }
+        sent
+    }
+
+    /// Waits until everything that was acknowledged has its row.
+    pub(crate) fn settled(&self) {
+        let start = Instant::now();
+        let written = |path: PathBuf| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
+        while files_below(&self.path("box/arriving"))
+            .into_iter()
+            .any(written)
+        {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "rows never came:\n{}",
+                self.log("serve")
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub(crate) fn store(&self) -> Store {
@@ -243,11 +264,17 @@ impl Rig {
         what: &str,
         condition: impl Fn(&[StudyRow]) -> bool,
     ) -> Vec<StudyRow> {
-        let start = Instant::now();
+        let mut start = Instant::now();
+        let mut before = Vec::new();
         loop {
             let studies = self.studies();
             if condition(&studies) {
                 return studies;
+            }
+            // Many studies take long on a busy machine: one that moves is waited for.
+            let now: Vec<_> = studies.iter().map(|row| row.state).collect();
+            if now != before {
+                (before, start) = (now, Instant::now());
             }
             if start.elapsed() > PATIENCE {
                 let states: Vec<_> = studies

@@ -142,7 +142,7 @@ fn probe(name: &str, attack: impl FnOnce(SocketAddr) + Send + 'static) {
         let grown = resident_kb().saturating_sub(before);
         assert!(grown < MOST_GROWTH_KB, "{name}: {grown} kB");
         node.echo().await.unwrap();
-        until("no part files", || node.files("arriving").is_empty()).await;
+        until("no part files", || node.parts().is_empty()).await;
         assert!(node.files("identified").is_empty(), "{name} was kept");
         node.stop().await;
     });

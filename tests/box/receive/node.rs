@@ -159,9 +159,22 @@ impl Node {
         files(&self.data.path().join(folder))
     }
 
-    /// The statuses that files get, in order.
+    /// Part files that something was written to: what arrives, or waits for
+    /// its row.
+    pub(crate) fn parts(&self) -> Vec<PathBuf> {
+        let written = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
+        self.files("arriving").into_iter().filter(written).collect()
+    }
+
+    /// Waits until everything that was acknowledged has its row.
+    pub(crate) async fn settled(&self) {
+        until("the rows", || self.parts().is_empty()).await;
+    }
+
+    /// The statuses that files get, in order; they have their rows then.
     pub(crate) async fn statuses(&self, files: &[PathBuf]) -> Vec<u16> {
         let sent = self.send(files).await.unwrap();
+        self.settled().await;
         sent.into_iter().map(|one| one.status.unwrap()).collect()
     }
 

@@ -105,6 +105,7 @@ fn three_senders_have_the_same_outcome() {
         });
         let output = output.await.unwrap();
         assert!(output.status.success(), "{}", said(&output));
+        one.settled().await;
         assert_eq!(known(&one), expected);
 
         let two = Node::start(settings()).await;
@@ -117,6 +118,7 @@ fn three_senders_have_the_same_outcome() {
             "{}",
             said(&output)
         );
+        two.settled().await;
         assert_eq!(known(&two), expected);
         for node in [ours, one, two] {
             node.stop().await;

@@ -29,7 +29,7 @@ fn the_same_instance_again_and_with_other_bytes() {
         assert_eq!(node.files("identified").len(), 1);
         assert_eq!(node.statuses(&[other]).await, [0]);
         assert_eq!(node.files("identified").len(), 2);
-        assert!(node.files("arriving").is_empty());
+        assert!(node.parts().is_empty());
         for file in node.files("identified") {
             let relative = file.strip_prefix(node.data.path()).unwrap();
             assert!(node.store.needs_file(relative.to_str().unwrap()).unwrap());
@@ -132,7 +132,7 @@ fn bad_instances_get_their_status_and_the_association_goes_on() {
         let expected = [0, 0xc000, 0xc000, 0xa900, 0xa900, 0xc000, 0];
         assert_eq!(statuses, expected);
         assert_eq!(node.files("identified").len(), 2);
-        assert!(node.files("arriving").is_empty());
+        assert!(node.parts().is_empty());
         // The people at the box read each status that the sender was told.
         let told: u64 = node
             .rejections
@@ -159,7 +159,7 @@ fn a_full_disk_is_said_and_recovers() {
             assert_eq!(one.comment, "disk full: the reserve is reached");
         }
         assert!(node.files("identified").is_empty());
-        assert!(node.files("arriving").is_empty());
+        assert!(node.parts().is_empty());
         node.disk.0.store(1_000_000, Ordering::SeqCst);
         assert_eq!(node.statuses(&files).await, [0, 0]);
         node.stop().await;
@@ -183,10 +183,7 @@ fn an_instance_larger_than_the_limit_is_refused() {
         let small = ct(outside.path(), 2, &[]);
         assert_eq!(node.statuses(&[large, small]).await, [0xa700, 0]);
         assert_eq!(node.files("identified").len(), 1);
-        until("the part file is gone", || {
-            node.files("arriving").is_empty()
-        })
-        .await;
+        until("the part file is gone", || node.parts().is_empty()).await;
         node.stop().await;
     });
 }
