@@ -26,11 +26,11 @@ demo() {
 tests() {
     demo
     # dcmtk: C-STORE and C-ECHO by another hand; dicom3tools: judges our objects;
-    # ccx: solves our decks by another hand; the others make the small file system
-    # of the full-disk test.
+    # ccx: solves our decks by another hand; curl: another program's TLS and HTTP;
+    # the others make the small file system of the full-disk test.
     local missing
     mapfile -t missing < <(missing_packages storescu=dcmtk echoscu=dcmtk dcmdump=dcmtk dciodvfy=dicom3tools \
-        ccx=calculix-ccx mkfs.ext4=e2fsprogs mount=mount)
+        ccx=calculix-ccx curl=curl mkfs.ext4=e2fsprogs mount=mount)
     install_packages "${missing[@]}"
     test_peers
 }

@@ -204,9 +204,10 @@ impl Rig {
         };
         let children = children_of(parent.id(), subcommand);
         for child in &children {
-            let _ = Command::new("kill")
-                .args(["-9", &child.to_string()])
-                .status();
+            let child = i32::try_from(*child).unwrap();
+            let child = rustix::process::Pid::from_raw(child).unwrap();
+            // It may have ended by itself since it was listed.
+            let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
         }
         !children.is_empty()
     }
