@@ -5,6 +5,7 @@
 //! same subject, and the seeds of training, validation and test are disjoint,
 //! so a split by seed is a split by subject.
 
+mod b;
 mod body;
 mod density;
 mod parameters;
@@ -27,6 +28,7 @@ pub use xray::SimulatedXray;
 use std::ops::Range;
 
 use crate::anatomy::AnatomyError;
+use crate::anatomy::Bone;
 use crate::geometry::GeometryError;
 use crate::radiography::RadiographyError;
 
@@ -42,6 +44,9 @@ pub const DEMO_SEEDS: Range<u64> = 3_000_000..3_100_000;
 /// Why a subject could not be invented.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PhantomError {
+    /// A generated solid lacks what every such bone has.
+    #[error("the {0:?} that was generated has not all its landmarks")]
+    Shapeless(Bone),
     /// A generator is asked for that is not built.
     #[error("generator {0} is not built")]
     NotThereYet(&'static str),

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::PhantomError;
+use super::b;
+use super::b::Family;
 use super::density::Density;
 use crate::anatomy::Bone;
 use crate::anatomy::Forearm;
@@ -81,11 +83,33 @@ impl Specimen {
     /// # Errors
     /// [`PhantomError`] when its surfaces are none, which no seed is known to
     /// do.
-    pub fn draw(generator: Generator, _seed: u64) -> Result<Self, PhantomError> {
+    pub fn draw(generator: Generator, seed: u64) -> Result<Self, PhantomError> {
+        Self::draw_to(generator, seed, SPECIMEN_LENGTH_MM)
+    }
+
+    /// The same forearm, cut off this far from the joint: an X-ray shows more
+    /// of the shafts than the distal 80 mm.
+    ///
+    /// # Errors
+    /// As [`Self::draw`].
+    pub fn draw_to(generator: Generator, seed: u64, length_mm: f64) -> Result<Self, PhantomError> {
         match generator {
-            Generator::A | Generator::BDev | Generator::BTest => {
-                Err(PhantomError::NotThereYet(generator.name()))
-            }
+            Generator::A => Err(PhantomError::NotThereYet(generator.name())),
+            Generator::BDev => b::draw(Family::Dev, seed, length_mm),
+            Generator::BTest => b::draw(Family::Test, seed, length_mm),
+        }
+    }
+
+    /// The person in the middle of all that a generator invents, without
+    /// anything that is one person's own: the null model of a family.
+    ///
+    /// # Errors
+    /// As [`Self::draw`].
+    pub fn mean(generator: Generator) -> Result<Self, PhantomError> {
+        match generator {
+            Generator::A => Err(PhantomError::NotThereYet(generator.name())),
+            Generator::BDev => b::mean(Family::Dev),
+            Generator::BTest => b::mean(Family::Test),
         }
     }
 

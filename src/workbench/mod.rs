@@ -12,6 +12,7 @@ pub mod mesh;
 pub mod model_error;
 pub mod send;
 pub mod solve;
+pub mod spread;
 pub mod synth;
 pub mod training_set;
 pub mod vtu;
@@ -78,6 +79,8 @@ pub enum Command {
     Mesh(mesh::MeshArgs),
     /// Solve a CalculiX deck of tetrahedra.
     Solve(solve::SolveArgs),
+    /// Print how much the people of a generator differ.
+    Spread(spread::SpreadArgs),
 }
 
 /// Runs a subcommand.
@@ -92,6 +95,7 @@ pub fn run(command: &Command) -> Result<Verdict, WorkbenchError> {
         Command::Synth(options) => synth::run(options),
         Command::Mesh(args) => mesh::run(args),
         Command::Solve(args) => solve::run(args),
+        Command::Spread(args) => spread::run(args),
     }
 }
 
