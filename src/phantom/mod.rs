@@ -5,9 +5,12 @@
 //! same subject, and the seeds of training, validation and test are disjoint,
 //! so a split by seed is a split by subject.
 
+mod abnormal;
 mod b;
 mod body;
+mod clutter;
 mod density;
+mod other_side;
 mod parameters;
 mod radius;
 mod specimen;
@@ -16,6 +19,13 @@ mod tube;
 mod ulna;
 mod xray;
 
+pub use abnormal::Abnormal;
+pub use abnormal::AbnormalSpecimen;
+pub use abnormal::Change;
+pub use abnormal::ExtraBody;
+pub use abnormal::Material;
+pub use clutter::Clutter;
+pub use clutter::HandBone;
 pub use density::Density;
 pub use parameters::Parameters;
 pub use specimen::Generator;

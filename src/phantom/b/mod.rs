@@ -12,7 +12,7 @@ mod dev_ulna;
 mod landmarks;
 pub(super) mod nets;
 mod person;
-mod residual;
+pub(super) mod residual;
 mod sections;
 pub(super) mod solid;
 mod test_radius;

@@ -6,7 +6,7 @@
 use crate::radiography::Random;
 
 /// A smooth random field on a lattice.
-pub(super) struct Lattice {
+pub(in crate::phantom) struct Lattice {
     spacing: f64,
     count: [usize; 3],
     low: [f64; 3],
@@ -15,7 +15,7 @@ pub(super) struct Lattice {
 
 impl Lattice {
     /// A field of this lattice spacing and SD, over the place of a bone.
-    pub(super) fn new(random: &mut Random, spacing: f64, sd: f64) -> Self {
+    pub(in crate::phantom) fn new(random: &mut Random, spacing: f64, sd: f64) -> Self {
         let low = [-34.0, -30.0, -165.0];
         let span = [68.0, 60.0, 190.0];
         #[allow(
@@ -39,7 +39,7 @@ impl Lattice {
     }
 
     /// The field at a place.
-    pub(super) fn at(&self, p: [f64; 3]) -> f64 {
+    pub(in crate::phantom) fn at(&self, p: [f64; 3]) -> f64 {
         let mut first = [0_usize; 3];
         let mut weights = [[0.0; 4]; 3];
         for axis in 0..3 {
