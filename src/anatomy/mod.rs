@@ -1,10 +1,13 @@
 //! What a forearm looks like: its bones and sides, the landmarks on them, the
 //! measures that clinicians read, and the statistical shape model.
 
+mod bone_model;
 mod landmarks;
 mod measures;
 mod shape;
 
+pub use bone_model::BoneModel;
+pub use bone_model::BoneParts;
 pub use landmarks::Landmark;
 pub use landmarks::LandmarkIds;
 pub use landmarks::Landmarks;
