@@ -2,12 +2,23 @@
 //! measures that clinicians read, and the statistical shape model.
 
 mod bone_model;
+mod fit;
 mod landmarks;
 mod measures;
 mod shape;
 
 pub use bone_model::BoneModel;
 pub use bone_model::BoneParts;
+pub use fit::Asked;
+pub use fit::BoneFit;
+pub use fit::Candidate;
+pub use fit::CutKind;
+pub use fit::Figures;
+pub use fit::FitError;
+pub use fit::FoundLandmark;
+pub use fit::FoundMeasure;
+pub use fit::Note;
+pub use fit::fit_bone;
 pub use landmarks::Landmark;
 pub use landmarks::LandmarkIds;
 pub use landmarks::Landmarks;

@@ -2,6 +2,8 @@
 //!
 //! A tree of axis-parallel boxes over the triangles, split at the middle of the
 //! longest side of their centers; the search goes into the nearer box first.
+//! Crates with such trees answer for rays, or bring a physics engine with them;
+//! what is needed here is this one question in double precision, so it is ours.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -10,10 +12,12 @@ use super::Frame;
 use super::Point;
 use super::SurfaceMesh;
 use super::vector::add;
+use super::vector::cross;
 use super::vector::dot;
 use super::vector::length;
 use super::vector::scale;
 use super::vector::sub;
+use super::vector::unit;
 
 const LEAF: usize = 4;
 
@@ -82,6 +86,14 @@ impl<'a, F: Frame> Locator<'a, F> {
         self.mesh
     }
 
+    /// The unit normal of one of its triangles; zero when it has no area.
+    #[must_use]
+    pub fn normal(&self, triangle: usize) -> [f64; 3] {
+        self.corners
+            .get(triangle)
+            .map_or([0.0; 3], |[a, b, c]| unit(cross(sub(*b, *a), sub(*c, *a))))
+    }
+
     /// Makes the box over `order[from..to]` and everything below it.
     fn split(&mut self, from: usize, to: usize) {
         let (mut low, mut high) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
@@ -126,8 +138,13 @@ impl<'a, F: Frame> Locator<'a, F> {
     pub fn closest(&self, point: Point<F>) -> Hit<F> {
         let asked = point.xyz();
         let mut best = (f64::INFINITY, asked, 0);
-        let mut pending = vec![(0, box_distance2(&self.nodes[0], asked))];
-        while let Some((number, distance2)) = pending.pop() {
+        // Two children for one parent: the stack is never deeper than the tree,
+        // and halving 2^32 triangles makes a tree of less than 40 levels.
+        let mut pending = [(0, 0.0); 64];
+        let mut waiting = 1;
+        while waiting > 0 {
+            waiting -= 1;
+            let (number, distance2) = pending[waiting];
             if distance2 >= best.0 {
                 continue;
             }
@@ -147,7 +164,8 @@ impl<'a, F: Frame> Locator<'a, F> {
             let gaps = children.map(|c| box_distance2(&self.nodes[c], asked));
             let nearer = usize::from(gaps[1] < gaps[0]);
             for child in [1 - nearer, nearer] {
-                pending.push((children[child], gaps[child]));
+                pending[waiting] = (children[child], gaps[child]);
+                waiting += 1;
             }
         }
         Hit {

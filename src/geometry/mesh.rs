@@ -168,6 +168,15 @@ impl<F: Frame> SurfaceMesh<F> {
         }
     }
 
+    /// The same vertices with other triangles over them: turned ones.
+    pub(super) fn with_triangles(&self, triangles: Vec<[u32; 3]>) -> Self {
+        Self {
+            vertices: self.vertices.clone(),
+            triangles,
+            frame: PhantomData,
+        }
+    }
+
     /// The same triangles on other vertices.
     ///
     /// # Errors

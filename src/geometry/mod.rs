@@ -6,19 +6,28 @@
 //! to another. Everything here is pure: same input, same result.
 
 mod align;
+mod check;
 mod distance;
+mod glb;
+mod icp;
 mod mesh;
+mod ply;
 mod rigid;
 #[cfg(test)]
 mod sphere;
 mod stl;
 
 pub use align::best_rigid;
+pub use check::MeshCheck;
+pub use check::Piece;
 pub use distance::Deviation;
 pub use distance::Hit;
 pub use distance::Locator;
 pub(crate) use distance::closest_on_triangle;
 pub use distance::deviation;
+pub use icp::Laid;
+pub use icp::laid_from_many;
+pub use icp::trimmed_icp;
 pub use mesh::SurfaceMesh;
 pub use rigid::Rigid;
 
@@ -47,6 +56,13 @@ pub enum Detector {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Model {}
 
+/// A surface as somebody gave it, in the axes of a file that does not say which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {}
+
+impl Frame for Given {
+    const NAME: &'static str = "given";
+}
 impl Frame for Patient {
     const NAME: &'static str = "patient";
 }
@@ -96,9 +112,21 @@ pub enum GeometryError {
         /// Points to lay them on.
         right: usize,
     },
-    /// Bytes do not follow the binary STL format.
-    #[error("not a binary STL: {why}")]
+    /// Bytes do not follow the STL format, binary or text.
+    #[error("not an STL: {why}")]
     Stl {
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// Bytes do not follow the PLY format.
+    #[error("not a PLY: {why}")]
+    Ply {
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// Bytes do not follow the GLB format.
+    #[error("not a GLB: {why}")]
+    Glb {
         /// What is wrong.
         why: &'static str,
     },
