@@ -318,7 +318,7 @@ fn what_is_no_bone_is_refused_with_its_reason() {
     check(&scaled(1000.0), "unit");
     check(&scaled(4.0), "too_large");
     check(&scaled(0.3), "too_small");
-    check(&block([40.0, 40.0, 40.0], 8), "not_this_anatomy");
+    check(&block([36.0, 30.0, 24.0], 8), "not_this_anatomy");
     check(&block([60.0, 0.0, 30.0], 4), "flat");
     let bone = given(Bone::Radius, [0.0; 3], Side::Right);
     let other = bone.moved(&Rigid::<Given, Given>::from_rotation_vector(
