@@ -1,7 +1,7 @@
 # The few words a person types. Each target brings what it lacks (setup/) and
 # calls cargo; there is nothing here that cannot be typed by hand.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint bench train arm64 web setup
+.PHONY: help demo test test-long lint bench train shapes arm64 web setup
 
 CARGO ?= cargo
 
@@ -38,6 +38,9 @@ train: ## the models again from nothing (training/)
 	@setup/setup.sh train
 	/usr/bin/python3 -m unittest discover -s training
 	training/train.sh
+
+shapes: ## the forearm's shape model again from its invented subjects, to the same bytes
+	$(CARGO) run --locked --release --bin bonebox -- build-shape --out models/forearm-shape
 
 arm64: ## the box's binary for its hardware, started under an emulator
 	@setup/arm64.sh

@@ -104,6 +104,26 @@ impl LandmarkIds {
         self.0.get(&landmark).map_or(&[], Vec::as_slice)
     }
 
+    /// Every known landmark with its vertices.
+    pub fn iter(&self) -> impl Iterator<Item = (Landmark, &[u32])> {
+        self.0
+            .iter()
+            .map(|(landmark, ids)| (*landmark, ids.as_slice()))
+    }
+
+    /// The landmarks of one bone.
+    #[must_use]
+    pub fn of_bone(&self, bone: Bone) -> Self {
+        let own = self
+            .0
+            .iter()
+            .filter(|(landmark, _)| landmark.bone() == bone);
+        Self(
+            own.map(|(landmark, ids)| (*landmark, ids.clone()))
+                .collect(),
+        )
+    }
+
     /// Reads every known landmark off meshes that correspond to the template.
     ///
     /// # Errors

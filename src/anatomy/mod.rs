@@ -3,7 +3,10 @@
 
 mod bone_model;
 mod fit;
+mod forearm_file;
+mod forearm_model;
 mod landmarks;
+mod learn;
 mod measures;
 mod shape;
 
@@ -19,9 +22,17 @@ pub use fit::FoundLandmark;
 pub use fit::FoundMeasure;
 pub use fit::Note;
 pub use fit::fit_bone;
+pub use forearm_model::Cortex;
+pub use forearm_model::ForearmModel;
+pub use forearm_model::ForearmParts;
+pub use forearm_model::SEAT;
 pub use landmarks::Landmark;
 pub use landmarks::LandmarkIds;
 pub use landmarks::Landmarks;
+pub use learn::Learned;
+pub use learn::LearnedBone;
+pub use learn::PivotOf;
+pub use learn::learn;
 pub use measures::Measure;
 pub use measures::Measures;
 pub use measures::measures;

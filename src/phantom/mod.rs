@@ -5,6 +5,7 @@
 //! same subject, and the seeds of training, validation and test are disjoint,
 //! so a split by seed is a split by subject.
 
+mod a;
 mod abnormal;
 mod b;
 mod body;
@@ -19,6 +20,7 @@ mod tube;
 mod ulna;
 mod xray;
 
+pub use a::Template;
 pub use abnormal::Abnormal;
 pub use abnormal::AbnormalSpecimen;
 pub use abnormal::Change;

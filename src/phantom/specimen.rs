@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::PhantomError;
+use super::a;
 use super::b;
 use super::b::Family;
 use super::density::Density;
@@ -94,6 +95,7 @@ impl Specimen {
     /// As [`Self::draw`].
     pub fn draw_to(generator: Generator, seed: u64, length_mm: f64) -> Result<Self, PhantomError> {
         match generator {
+            Generator::A if (length_mm - SPECIMEN_LENGTH_MM).abs() < 1e-9 => a::draw(seed),
             Generator::A => Err(PhantomError::NotThereYet(generator.name())),
             Generator::BDev => b::draw(Family::Dev, seed, length_mm),
             Generator::BTest => b::draw(Family::Test, seed, length_mm),

@@ -10,11 +10,13 @@ mod calibration;
 mod codestream;
 mod decode;
 mod preview;
+mod shaded;
 mod tags;
 
 pub use calibration::{Calibration, Grade, Spacing};
 pub use decode::{DECODABLE, read_radiograph};
 pub use preview::{percentiles, preview};
+pub use shaded::{Look, Pane, Shaded};
 pub use tags::{BodyPart, ImageTags, Side, View, read_tags};
 
 /// The largest picture that is decoded, in pixels.

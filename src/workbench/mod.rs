@@ -4,6 +4,7 @@
 //! output), tables for people go to standard output; exit 0 done, 2 wrong use,
 //! 3 refused with a reason, 1 failed.
 
+pub mod build_shape;
 pub mod deck;
 pub mod deidentify;
 pub mod dx;
@@ -11,6 +12,8 @@ pub mod invented;
 pub mod mesh;
 pub mod model_error;
 pub mod send;
+pub mod shape_build;
+pub mod shape_pictures;
 pub mod solve;
 pub mod spread;
 pub mod synth;
@@ -81,6 +84,8 @@ pub enum Command {
     Solve(solve::SolveArgs),
     /// Print how much the people of a generator differ.
     Spread(spread::SpreadArgs),
+    /// Build the forearm's shape model from invented training subjects.
+    BuildShape(build_shape::BuildShapeArgs),
 }
 
 /// Runs a subcommand.
@@ -96,6 +101,7 @@ pub fn run(command: &Command) -> Result<Verdict, WorkbenchError> {
         Command::Mesh(args) => mesh::run(args),
         Command::Solve(args) => solve::run(args),
         Command::Spread(args) => spread::run(args),
+        Command::BuildShape(args) => build_shape::run(args),
     }
 }
 
