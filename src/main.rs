@@ -12,7 +12,7 @@ use bonebox::clock::Clock;
 use bonebox::config::{self, Settings};
 use bonebox::dashboard::{self, Contact, Disk, Health, HealthSource, Inference, Process};
 use bonebox::demo::{self, DemoArgs};
-use bonebox::identity::BoxIdentity;
+use bonebox::identity::{BoxIdentity, ServerFiles, TlsVersions};
 use bonebox::pipeline::{self, Pipeline, Running, worker};
 use bonebox::spool::Spool;
 use bonebox::store::{Outbox, Store};
@@ -279,6 +279,16 @@ async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
     let outbox = Outbox::open(&data)?;
     let dicom = bind(settings.dicom.listen, "dicom.listen").await?;
     let pages = bind(settings.dashboard, "dashboard.listen").await?;
+    let tls = match settings.dicom.tls.clone() {
+        None => None,
+        Some(tls) => {
+            let listener = bind(tls.listen, "dicom.tls.listen").await?;
+            let (ca, revoked) = (tls.client_ca, tls.revoked);
+            let files =
+                ServerFiles::load(tls.certificate, tls.key, ca, revoked, TlsVersions::From12)?;
+            Some((listener, files))
+        }
+    };
     let ready = format!(
         "bonebox ready: DICOM {}@{}, dashboard http://{}/",
         settings.dicom.ae_title,
@@ -323,6 +333,7 @@ async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
             identity,
             notices,
             rejections,
+            tls,
         };
         async move {
             receive::serve(dicom, parts, end)

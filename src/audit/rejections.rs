@@ -28,6 +28,11 @@ pub enum Rejection {
     CallingAe,
     /// The sender is on the list, but calls from another address.
     Address,
+    /// The sender is on the list, but may send by TLS only.
+    Plain,
+    /// A TLS connection did not come about: no certificate, one of another
+    /// authority, revoked or expired, an old version, or no TLS at all.
+    Tls,
     /// As many associations as the settings allow were open.
     Busy,
     /// What came on the port is not DICOM, or not what is expected there.

@@ -55,13 +55,44 @@ pub struct Source {
     pub calling_ae: AeTitle,
     /// Its address; `None`: any.
     pub address: Option<std::net::IpAddr>,
+    /// It may also send without TLS.
+    pub plain: bool,
+    /// Where it wants to hear of storage commitments; `None`: on the
+    /// association that asked.
+    pub commitment_to: Option<CommitmentTarget>,
+}
+
+/// Whom a storage commitment is reported to on an association of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitmentTarget {
+    /// The AE title that is called.
+    pub ae: AeTitle,
+    /// Host and port.
+    pub address: String,
+}
+
+/// The listener for senders that use TLS (PS3.15 B.12). All files are PEM.
+#[derive(Debug, Clone)]
+pub struct DicomTls {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The box's certificate and what signed it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authority that a sender's certificate must come from.
+    pub client_ca: PathBuf,
+    /// That authority's revocation list.
+    pub revoked: Option<PathBuf>,
 }
 
 /// The DICOM listener.
 #[derive(Debug, Clone)]
 pub struct DicomSettings {
-    /// Where it listens.
+    /// Where it listens, without TLS.
     pub listen: SocketAddr,
+    /// The listener for TLS.
+    pub tls: Option<DicomTls>,
     /// Our AE title: the called AE title must be this.
     pub ae_title: AeTitle,
     /// Any sender is let in, with a loud warning.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{
-    CentralLink, ConfigError, DicomSettings, InferenceSettings, ProcessSettings, ProjectSettings,
-    Provider, Settings, Source, StorageSettings,
+    CentralLink, CommitmentTarget, ConfigError, DicomSettings, DicomTls, InferenceSettings,
+    ProcessSettings, ProjectSettings, Provider, Settings, Source, StorageSettings,
 };
 use crate::names::LegalBasis;
 
@@ -48,6 +48,18 @@ pub struct RawDicom {
     pub idle_timeout_s: f64,
     pub max_associations: usize,
     pub max_instance_mb: u64,
+    pub tls: Option<RawDicomTls>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml explains each key")]
+pub struct RawDicomTls {
+    pub listen: String,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub client_ca: PathBuf,
+    pub revoked: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -57,6 +69,9 @@ pub struct RawSource {
     pub name: String,
     pub calling_ae: String,
     pub address: Option<String>,
+    #[serde(default)]
+    pub plain: bool,
+    pub commitment_to: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -271,16 +286,42 @@ impl RawDicom {
             let address = source
                 .address
                 .map(|text| faults.take(&format!("{key}.address"), text.parse::<IpAddr>()));
+            faults.require(
+                &format!("{key}.name"),
+                (1..=MAX_SOURCE_NAME).contains(&source.name.len()),
+                "must have 1 to 32 bytes",
+            );
+            faults.require(
+                &format!("{key}.plain"),
+                source.plain || self.tls.is_some(),
+                "this source can send by TLS only, and dicom.tls is not set: set it, or plain = true",
+            );
+            let commitment_to = source
+                .commitment_to
+                .map(|text| faults.take(&format!("{key}.commitment_to"), commitment(&text)));
             if let (Some(calling_ae), None | Some(Some(_))) = (calling_ae, &address) {
                 sources.push(Source {
                     name: source.name,
                     calling_ae,
                     address: address.flatten(),
+                    plain: source.plain,
+                    commitment_to: commitment_to.flatten(),
                 });
             }
         }
+        let tls = match self.tls {
+            None => None,
+            Some(tls) => Some(DicomTls {
+                listen: faults.take("dicom.tls.listen", tls.listen.parse())?,
+                certificate: tls.certificate,
+                key: tls.key,
+                client_ca: tls.client_ca,
+                revoked: tls.revoked,
+            }),
+        };
         Some(DicomSettings {
             listen: listen?,
+            tls,
             ae_title: ae_title?,
             accept_any: self.accept_any,
             sources,
@@ -290,6 +331,24 @@ impl RawDicom {
             max_instance_bytes: self.max_instance_mb.saturating_mul(MB),
         })
     }
+}
+
+/// Most bytes of a source's name: the spool keeps it with each instance.
+const MAX_SOURCE_NAME: usize = 32;
+
+/// `AE@HOST:PORT`.
+fn commitment(text: &str) -> Result<CommitmentTarget, String> {
+    let (ae, address) = text.split_once('@').ok_or("AE@HOST:PORT is needed")?;
+    let port = address
+        .rsplit_once(':')
+        .map(|(_, port)| port.parse::<u16>());
+    if !matches!(port, Some(Ok(1..))) {
+        return Err("AE@HOST:PORT with a port from 1 to 65535 is needed".to_owned());
+    }
+    Ok(CommitmentTarget {
+        ae: ae.parse().map_err(|error| format!("{error}"))?,
+        address: address.to_owned(),
+    })
 }
 
 impl RawLink {

@@ -303,6 +303,8 @@ fn rejection_words(reader: &Reader, rejection: &Rejection) -> Markup {
         Rejection::CalledAe => (Text::RejectedCalledAe, Some(Text::RemedyCalledAe)),
         Rejection::CallingAe => (Text::RejectedCallingAe, Some(Text::RemedyCallingAe)),
         Rejection::Address => (Text::RejectedAddress, Some(Text::RemedyAddress)),
+        Rejection::Plain => (Text::RejectedPlain, Some(Text::RemedyPlain)),
+        Rejection::Tls => (Text::RejectedTls, Some(Text::RemedyTls)),
         Rejection::Busy => (Text::RejectedBusy, None),
         Rejection::NotDicom => (Text::RejectedNotDicom, Some(Text::RemedyNotDicom)),
         Rejection::Violation { .. } => (Text::RejectedViolation, None),
@@ -318,6 +320,7 @@ fn rejection_words(reader: &Reader, rejection: &Rejection) -> Markup {
             }
             Rejection::Protocol | Rejection::CalledAe | Rejection::CallingAe
             | Rejection::Address | Rejection::Busy | Rejection::NotDicom
+            | Rejection::Plain | Rejection::Tls
             | Rejection::Interrupted => {}
         }
         @if let Some(remedy) = remedy { p.muted.small { (reader.say(remedy)) } }

@@ -286,7 +286,7 @@ fn box_settings(
         "# The demo's box: what is not said here is as shipped.\n\
          [storage]\ndata = {:?}\n\n\
          [dicom]\nlisten = \"{}\"\nae_title = \"{}\"\n\
-         [[dicom.sources]]\nname = \"demo X-ray room\"\ncalling_ae = \"{}\"\n\n\
+         [[dicom.sources]]\nname = \"demo X-ray room\"\nplain = true\ncalling_ae = \"{}\"\n\n\
          [dashboard]\nlisten = \"{}\"\n\n\
          [central]\nurl = \"https://{}/dicom-web\"\nca = {:?}\ncertificate = {:?}\nkey = {:?}\n\n\
          [inference]\nonnxruntime_lib = {:?}\nmodels = {:?}\n\n\

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub use keys::{BoxIdentity, Purpose, PurposeKey};
 pub use password::{PasswordHash, hash_password};
 pub use pseudonym::PseudonymKey;
-pub use tls::{ClientTls, ServerTls, TlsVersions};
+pub use tls::{ClientLink, ClientTls, ServerFiles, ServerTls, TlsVersions, server_name};
 
 /// Why a key, certificate or password could not be used. Texts name files and
 /// reasons, never a secret.
@@ -70,6 +70,9 @@ pub enum IdentityError {
         /// What the TLS library said.
         why: String,
     },
+    /// A peer's host is neither a name nor an address. Correct it.
+    #[error("the peer's host is neither a name nor an address")]
+    Host,
     /// The text is not an Argon2id hash in PHC form.
     #[error("not an Argon2id password hash: {0}")]
     PasswordHash(String),

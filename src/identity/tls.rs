@@ -6,8 +6,9 @@
 //! handshake; so is a revoked one when a revocation list is given. An expired
 //! list or a certificate that the list does not cover is refused too.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use rustls::client::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
@@ -15,7 +16,7 @@ use rustls::server::{ServerConfig, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 
 use super::IdentityError;
 
@@ -42,6 +43,90 @@ impl TlsVersions {
 /// The listening end of a mutual TLS link.
 #[derive(Debug)]
 pub enum ServerTls {}
+
+/// The files of a listening end, read anew when one of them changes. What is
+/// open goes on with what it began with.
+#[derive(Debug)]
+pub struct ServerFiles {
+    certificate: PathBuf,
+    key: PathBuf,
+    client_authority: PathBuf,
+    revocation_list: Option<PathBuf>,
+    versions: TlsVersions,
+    current: Mutex<(Vec<Option<SystemTime>>, Arc<ServerConfig>)>,
+}
+
+impl ServerFiles {
+    /// Reads them once, with the arguments of [`ServerTls::load`].
+    ///
+    /// # Errors
+    /// As [`ServerTls::load`].
+    pub fn load(
+        certificate: PathBuf,
+        key: PathBuf,
+        client_authority: PathBuf,
+        revocation_list: Option<PathBuf>,
+        versions: TlsVersions,
+    ) -> Result<Self, IdentityError> {
+        let list = revocation_list.as_deref();
+        let config = ServerTls::load(&certificate, &key, &client_authority, list, versions)?;
+        let files = Self {
+            certificate,
+            key,
+            client_authority,
+            revocation_list,
+            versions,
+            current: Mutex::new((Vec::new(), config)),
+        };
+        files.lock().0 = files.changed();
+        Ok(files)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, (Vec<Option<SystemTime>>, Arc<ServerConfig>)> {
+        // It is replaced as a whole.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When each file was changed.
+    fn changed(&self) -> Vec<Option<SystemTime>> {
+        let files = [&self.certificate, &self.key, &self.client_authority];
+        files
+            .into_iter()
+            .chain(self.revocation_list.as_ref())
+            .map(|file| {
+                std::fs::metadata(file)
+                    .and_then(|data| data.modified())
+                    .ok()
+            })
+            .collect()
+    }
+
+    /// What a connection that comes now is to use. Files that have changed and
+    /// do not fit leave what was there, and say so in the log once.
+    pub fn now(&self) -> Arc<ServerConfig> {
+        let changed = self.changed();
+        let mut current = self.lock();
+        if current.0 != changed {
+            let list = self.revocation_list.as_deref();
+            let (certificate, key) = (&self.certificate, &self.key);
+            match ServerTls::load(
+                certificate,
+                key,
+                &self.client_authority,
+                list,
+                self.versions,
+            ) {
+                Ok(config) => current.1 = config,
+                Err(error) => {
+                    let why = error.to_string();
+                    tracing::error!(why, "changed TLS files cannot be used; the old ones stay");
+                }
+            }
+            current.0 = changed;
+        }
+        Arc::clone(&current.1)
+    }
+}
 
 impl ServerTls {
     /// Reads certificate chain, private key, the authority of the clients and
@@ -92,8 +177,21 @@ impl ClientTls {
         certificate: &Path,
         key: &Path,
     ) -> Result<Arc<ClientConfig>, IdentityError> {
+        Self::load_versions(server_authority, certificate, key, TlsVersions::Only13)
+    }
+
+    /// The same for a DICOM peer, which may speak 1.2 only.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read or does not fit, and why.
+    pub fn load_versions(
+        server_authority: &Path,
+        certificate: &Path,
+        key: &Path,
+        versions: TlsVersions,
+    ) -> Result<Arc<ClientConfig>, IdentityError> {
         ClientConfig::builder_with_provider(provider())
-            .with_protocol_versions(TlsVersions::Only13.supported())
+            .with_protocol_versions(versions.supported())
             .map_err(unusable("versions", certificate))?
             .with_root_certificates(read_roots(server_authority)?)
             .with_client_auth_cert(read_chain(certificate)?, read_key(key)?)
@@ -101,6 +199,17 @@ impl ClientTls {
             .map_err(unusable("certificate and key", certificate))
     }
 }
+
+/// A host's name or address, as its certificate must say it.
+///
+/// # Errors
+/// It is neither.
+pub fn server_name(host: &str) -> Result<ServerName<'static>, IdentityError> {
+    ServerName::try_from(host.to_owned()).map_err(|_| IdentityError::Host)
+}
+
+/// What a client of a TLS link uses.
+pub type ClientLink = Arc<ClientConfig>;
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
@@ -175,7 +284,6 @@ mod tests {
     };
     use rustls::{ClientConnection, ServerConnection};
     use std::fs;
-    use std::path::PathBuf;
 
     /// A folder with two authorities, a server's and three clients' files.
     struct Pki {

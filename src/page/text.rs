@@ -244,6 +244,8 @@ texts! {
     RejectedCallingAe: "登録されていない送信元です", "This sender is not on the list";
     RejectedAddress: "登録済みの送信元ですが、アドレスが異なります",
         "The sender is on the list, but calls from another address";
+    RejectedPlain: "暗号化 (TLS) でのみ送信できる送信元です", "This sender may send by TLS only";
+    RejectedTls: "TLS 接続が成立しませんでした", "A TLS connection did not come about";
     RejectedBusy: "同時接続数の上限に達していました", "As many associations as allowed were open";
     RejectedNotDicom: "DICOM ではない通信です", "What came is not DICOM";
     RejectedViolation: "通信手順の誤りにより接続を終了しました",
@@ -254,6 +256,10 @@ texts! {
         "Set the called AE at the sender to this box's dicom.ae_title.";
     RemedyCallingAe: "正しい装置であれば、設定ファイルの dicom.sources に追加してください。",
         "If it is one of yours, add it to dicom.sources in the settings file.";
+    RemedyPlain: "送信側で TLS を使うか、その送信元の設定に plain = true を加えてください。",
+        "Use TLS at the sender, or set plain = true for this source.";
+    RemedyTls: "送信側の証明書（発行元、期限、失効）と TLS の版（1.2 以上）を確かめてください。",
+        "Check the sender's certificate (authority, dates, revocation) and its TLS version (1.2 or newer).";
     RemedyAddress: "装置のアドレスが変わったのであれば、dicom.sources の address を直してください。",
         "If the unit's address has changed, correct its address in dicom.sources.";
     RemedyNotDicom: "別の機器がこのポートへ接続しています。アドレスを確認してください。",

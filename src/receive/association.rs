@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::ReceiveError;
+use super::commitment::{self, Report};
 use super::dimse::{self, Request, StoreRequest};
 use super::keep::Incoming;
 use super::negotiate::{Agreed, Context};
@@ -65,6 +66,8 @@ enum Action<'a> {
     Data(&'a [u8]),
     /// The last bytes of the data set.
     Last(&'a [u8], StoreRequest, u8),
+    /// A request for storage commitment, whole.
+    Commit(&'a Context, u16, Vec<u8>),
 }
 
 /// What is expected next.
@@ -73,6 +76,9 @@ enum Turn {
     Command(Vec<u8>),
     /// The data set of a C-STORE.
     DataSet(u8, StoreRequest),
+    /// The data set of a request for storage commitment, of which this much is
+    /// here.
+    Commitment(u8, u16, Vec<u8>),
     /// A data set that nobody wants, then this answer.
     Unwanted(u8, Vec<u8>),
 }
@@ -101,13 +107,14 @@ impl Dialogue {
         }
         match (&mut self.turn, fragment.command) {
             (Turn::Command(_), true) => self.command(fragment),
-            (Turn::DataSet(expected, _) | Turn::Unwanted(expected, _), false)
-                if *expected == id =>
-            {
-                Ok(self.data(fragment))
-            }
+            (
+                Turn::DataSet(expected, _)
+                | Turn::Unwanted(expected, _)
+                | Turn::Commitment(expected, ..),
+                false,
+            ) if *expected == id => self.data(fragment),
             (Turn::Command(_), false) => Err("a data set without a command"),
-            (Turn::DataSet(..) | Turn::Unwanted(..), _) => {
+            (Turn::DataSet(..) | Turn::Unwanted(..) | Turn::Commitment(..), _) => {
                 Err("a data set interrupted by something else")
             }
         }
@@ -134,6 +141,10 @@ impl Dialogue {
         match dimse::request(&set).map_err(|broken| broken.0)? {
             Request::Echo { message } => Ok(Action::Answer(id, dimse::echo_response(message))),
             Request::Cancel => Ok(Action::Wait),
+            Request::Commit { message } => {
+                self.turn = Turn::Commitment(id, message, Vec::new());
+                Ok(Action::Wait)
+            }
             Request::Store(request) => {
                 self.turn = Turn::DataSet(id, request);
                 let context = self.contexts.iter().find(|context| context.id == id);
@@ -159,18 +170,31 @@ impl Dialogue {
         }
     }
 
-    fn data<'a>(&mut self, fragment: Fragment<'a>) -> Action<'a> {
+    fn data<'a>(&'a mut self, fragment: Fragment<'a>) -> Result<Action<'a>, &'static str> {
+        if let Turn::Commitment(_, _, gathered) = &mut self.turn {
+            if gathered.len() + fragment.bytes.len() > commitment::MAX_REQUEST {
+                return Err("a request for commitment that is too long");
+            }
+            gathered.extend_from_slice(fragment.bytes);
+        }
         if !fragment.last {
-            return match self.turn {
+            return Ok(match self.turn {
                 Turn::DataSet(..) => Action::Data(fragment.bytes),
-                Turn::Command(_) | Turn::Unwanted(..) => Action::Wait,
-            };
+                Turn::Command(_) | Turn::Unwanted(..) | Turn::Commitment(..) => Action::Wait,
+            });
         }
-        match std::mem::replace(&mut self.turn, Turn::Command(Vec::new())) {
-            Turn::DataSet(id, request) => Action::Last(fragment.bytes, request, id),
-            Turn::Unwanted(id, answer) => Action::Answer(id, answer),
-            Turn::Command(_) => Action::Wait,
-        }
+        Ok(
+            match std::mem::replace(&mut self.turn, Turn::Command(Vec::new())) {
+                Turn::DataSet(id, request) => Action::Last(fragment.bytes, request, id),
+                Turn::Unwanted(id, answer) => Action::Answer(id, answer),
+                Turn::Commitment(id, message, set) => {
+                    let context = self.contexts.iter().find(|context| context.id == id);
+                    let context = context.ok_or("a context that was not accepted")?;
+                    Action::Commit(context, message, set)
+                }
+                Turn::Command(_) => Action::Wait,
+            },
+        )
     }
 }
 
@@ -190,6 +214,8 @@ pub(super) struct Association<S> {
     pub(super) rejections: Rejections,
     /// Who sends.
     pub(super) caller: Caller,
+    /// Reports of storage commitments, for an association of their own.
+    pub(super) commitments: Vec<Report>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
@@ -198,7 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
         let mut dialogue = Dialogue::new(agreed.contexts.clone());
         let mut body = Vec::new();
         let end = loop {
-            match self.step(&mut dialogue, agreed.peer_max, &mut body).await {
+            match self.step(&mut dialogue, agreed, &mut body).await {
                 Ok(()) => {}
                 Err(end) => break end,
             }
@@ -218,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
     async fn step(
         &mut self,
         dialogue: &mut Dialogue,
-        peer_max: u32,
+        agreed: &Agreed,
         body: &mut Vec<u8>,
     ) -> Result<(), End> {
         let kind = tokio::select! {
@@ -239,7 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
                 for fragment in Fragments(body) {
                     let fragment = fragment.map_err(|error| frame_end(&error))?;
                     let action = dialogue.take(fragment).map_err(End::Violation)?;
-                    self.act(action, peer_max).await?;
+                    self.act(action, agreed).await?;
                 }
                 Ok(())
             }
@@ -255,8 +281,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
         }
     }
 
-    async fn act(&mut self, action: Action<'_>, peer_max: u32) -> Result<(), End> {
+    async fn act(&mut self, action: Action<'_>, agreed: &Agreed) -> Result<(), End> {
+        let peer_max = agreed.peer_max;
         match action {
+            Action::Commit(context, message, set) => {
+                self.commit(context, message, &set, agreed).await
+            }
             Action::Wait => Ok(()),
             Action::Answer(context, set) => {
                 self.write(&pdu::command(context, &set, peer_max)).await
@@ -284,6 +314,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
     fn push(&mut self, bytes: &[u8]) -> Result<(), End> {
         let pushed = self.incoming.push(bytes);
         pushed.map_err(|_| End::Violation("a data set without an end"))
+    }
+
+    /// Answers a request for storage commitment, and reports at once, or later
+    /// on an association of its own.
+    async fn commit(
+        &mut self,
+        context: &Context,
+        message: u16,
+        set: &[u8],
+        agreed: &Agreed,
+    ) -> Result<(), End> {
+        let report = commitment::report(set, &context.syntax, |asked| self.incoming.held(asked));
+        let (status, report) = match report {
+            Ok(report) => (DimseStatus::Success, Some(report)),
+            Err(error) => (status::of(&error).0, None),
+        };
+        let answer = dimse::commit_response(message, status);
+        self.write(&pdu::command(context.id, &answer, agreed.peer_max))
+            .await?;
+        match report {
+            Some(report) if agreed.commitment_to.is_some() => self.commitments.push(report),
+            Some(report) => {
+                let bytes = report.message(context.id, &context.syntax, agreed.peer_max);
+                self.write(&bytes).await?;
+            }
+            None => {}
+        }
+        Ok(())
     }
 
     /// Notes a study that has had an instance.
@@ -370,6 +428,7 @@ mod tests {
             Ok(Action::Begin(..)) => "begin".into(),
             Ok(Action::Data(bytes)) => format!("{} bytes", bytes.len()),
             Ok(Action::Last(bytes, ..)) => format!("last {} bytes", bytes.len()),
+            Ok(Action::Commit(context, ..)) => format!("commitment on {}", context.id),
             Err(why) => why.into(),
         }
     }

@@ -12,12 +12,18 @@ use crate::names::Uid;
 /// Verification SOP class.
 pub(super) const VERIFICATION: &str = "1.2.840.10008.1.1";
 
+/// Storage Commitment Push Model SOP class, and its one instance.
+pub(super) const COMMITMENT: &str = "1.2.840.10008.1.20.1";
+pub(super) const COMMITMENT_INSTANCE: &str = "1.2.840.10008.1.20.1.1";
+
 /// Command Data Set Type that says that no data set follows.
 const NO_DATA_SET: u16 = 0x0101;
 /// Command fields.
 const C_STORE: u16 = 0x0001;
 const C_ECHO: u16 = 0x0030;
 const C_CANCEL: u16 = 0x0fff;
+const N_EVENT_REPORT: u16 = 0x0100;
+const N_ACTION: u16 = 0x0130;
 /// Set in a response's command field.
 const RESPONSE: u16 = 0x8000;
 
@@ -30,8 +36,14 @@ pub(super) enum Request {
     },
     /// C-STORE-RQ with a data set to follow.
     Store(StoreRequest),
-    /// C-CANCEL-RQ: nothing of ours can be canceled.
+    /// C-CANCEL-RQ: nothing of ours can be canceled; or the answer to a report
+    /// of ours.
     Cancel,
+    /// N-ACTION-RQ that asks for storage commitment, with a data set to follow.
+    Commit {
+        /// Message ID.
+        message: u16,
+    },
     /// Some other request.
     Other {
         /// Its command field.
@@ -86,6 +98,10 @@ impl<'a> CommandSet<'a> {
         Some(u16::from_le_bytes(bytes))
     }
 
+    fn uid(&self, element: u16) -> Option<&'a str> {
+        Some(self.text(element)?.trim_end_matches(['\0', ' ']))
+    }
+
     pub(super) fn text(&self, element: u16) -> Option<&'a str> {
         std::str::from_utf8(self.value(element)?).ok()
     }
@@ -106,7 +122,7 @@ fn split<'a>(rest: &mut &'a [u8]) -> Option<(u16, &'a [u8])> {
 pub(super) fn request(bytes: &[u8]) -> Result<Request, Broken> {
     let set = CommandSet::new(bytes)?;
     let field = set.number(0x0100).ok_or(Broken("no Command Field"))?;
-    if field == C_CANCEL {
+    if field == C_CANCEL || field == N_EVENT_REPORT | RESPONSE {
         return Ok(Request::Cancel);
     }
     if field & RESPONSE != 0 {
@@ -124,6 +140,13 @@ pub(super) fn request(bytes: &[u8]) -> Result<Request, Broken> {
             class: set.text(0x0002).and_then(|text| text.parse().ok()),
             instance: set.text(0x1000).and_then(|text| text.parse().ok()),
         }),
+        (N_ACTION, true)
+            if set.uid(0x0003) == Some(COMMITMENT)
+                && set.uid(0x1001) == Some(COMMITMENT_INSTANCE)
+                && set.number(0x1008) == Some(1) =>
+        {
+            Request::Commit { message }
+        }
         (C_STORE, false) => return Err(Broken("a C-STORE without a data set")),
         _ => Request::Other {
             field,
@@ -206,6 +229,31 @@ pub(super) fn unrecognized(field: u16, message: u16) -> Vec<u8> {
         .number(0x0120, message)
         .number(0x0800, NO_DATA_SET)
         .number(0x0900, DimseStatus::UnrecognizedOperation.code())
+        .finish()
+}
+
+/// N-ACTION-RSP for storage commitment.
+pub(super) fn commit_response(message: u16, status: DimseStatus) -> Vec<u8> {
+    Writer::default()
+        .element(0x0002, COMMITMENT.as_bytes(), 0)
+        .number(0x0100, N_ACTION | RESPONSE)
+        .number(0x0120, message)
+        .number(0x0800, NO_DATA_SET)
+        .number(0x0900, status.code())
+        .element(0x1000, COMMITMENT_INSTANCE.as_bytes(), 0)
+        .number(0x1008, 1)
+        .finish()
+}
+
+/// N-EVENT-REPORT-RQ for storage commitment; event 1: all is held, 2: not all.
+pub(super) fn report_request(message: u16, event: u16) -> Vec<u8> {
+    Writer::default()
+        .element(0x0002, COMMITMENT.as_bytes(), 0)
+        .number(0x0100, N_EVENT_REPORT)
+        .number(0x0110, message)
+        .number(0x0800, 0x0001)
+        .element(0x1000, COMMITMENT_INSTANCE.as_bytes(), 0)
+        .number(0x1002, event)
         .finish()
 }
 

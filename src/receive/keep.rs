@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::ReceiveError;
-use super::dimse::StoreRequest;
+use super::commitment::{Holding, Reference};
+use super::dimse::{COMMITMENT, StoreRequest, VERIFICATION};
 use super::facts;
 use super::negotiate::Context;
 use super::settle::Settler;
@@ -15,6 +16,7 @@ use crate::names::StudyKey;
 use crate::spool::Arriving;
 use crate::spool::Meta;
 use crate::spool::Spool;
+use crate::store::Store;
 
 /// Bytes gathered before they are written; a fragment of half as many is
 /// written as it is.
@@ -24,6 +26,7 @@ const BLOCK: usize = 128 * 1024;
 pub(super) struct Desk {
     spool: Spool,
     identity: Arc<BoxIdentity>,
+    store: Store,
     settler: Settler,
     max_instance_bytes: u64,
 }
@@ -32,12 +35,14 @@ impl Desk {
     pub(super) fn new(
         spool: Spool,
         identity: Arc<BoxIdentity>,
+        store: Store,
         settler: Settler,
         max_instance_bytes: u64,
     ) -> Self {
         Self {
             spool,
             identity,
+            store,
             settler,
             max_instance_bytes,
         }
@@ -46,6 +51,29 @@ impl Desk {
     /// The thread that settles what was kept.
     pub(super) fn settler(&self) -> &Settler {
         &self.settler
+    }
+
+    /// Which of some instances the box holds or has held, durably, with the
+    /// class that was said. Waits for the rows of all that was acknowledged.
+    /// Blocks.
+    pub(super) fn held(&self, asked: &[Reference]) -> Result<Vec<Holding>, ReceiveError> {
+        if !self.settler.settled() {
+            return Err(ReceiveError::TooManyWait);
+        }
+        asked
+            .iter()
+            .map(|one| {
+                let instance = self.identity.instance_key(&one.instance);
+                let classes = self.store.classes_of(&instance)?;
+                Ok(if classes.is_empty() {
+                    Holding::Unknown
+                } else if classes.contains(&one.class) {
+                    Holding::Held
+                } else {
+                    Holding::OtherClass
+                })
+            })
+            .collect()
     }
 
     /// Checks an instance, all of which has arrived, and makes it durable.
@@ -101,6 +129,11 @@ impl Incoming {
             block: Vec::new(),
             received: 0,
         }
+    }
+
+    /// As [`Desk::held`].
+    pub(super) fn held(&self, asked: &[Reference]) -> Result<Vec<Holding>, ReceiveError> {
+        self.desk.held(asked)
     }
 
     /// A data set is announced. Whatever is wrong with it is answered after
@@ -200,7 +233,8 @@ impl Incoming {
 /// What the file's head will say, if the command fits its context.
 fn meta(request: &StoreRequest, context: &Context) -> Result<Meta, ReceiveError> {
     let class = request.class.clone().ok_or(ReceiveError::Class)?;
-    if class.as_str() != context.class {
+    let is_image = ![COMMITMENT, VERIFICATION].contains(&class.as_str());
+    if class.as_str() != context.class || !is_image {
         return Err(ReceiveError::Class);
     }
     let instance = request.instance.clone().ok_or(ReceiveError::Instance)?;

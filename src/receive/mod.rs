@@ -26,9 +26,11 @@ use crate::spool::SpoolError;
 use crate::store::StoreError;
 
 mod association;
+mod commitment;
 mod dimse;
 mod facts;
 mod keep;
+mod line;
 mod lobby;
 mod negotiate;
 mod pdu;
@@ -87,6 +89,9 @@ pub enum ReceiveError {
     /// The command's class is not the one negotiated. Refused (0122).
     #[error("the SOP class is not that of the presentation context")]
     Class,
+    /// A request for storage commitment cannot be read. Refused (0115).
+    #[error("a request for storage commitment is not readable: {0}")]
+    Commitment(&'static str),
     /// The command names no valid instance. Refused (0117).
     #[error("the Affected SOP Instance UID is not valid")]
     Instance,

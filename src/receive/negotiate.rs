@@ -10,10 +10,11 @@ use dicom_ul::pdu::{
     PresentationContextResult, PresentationContextResultReason, UserVariableItem,
 };
 
-use super::dimse::VERIFICATION;
+use super::dimse::{COMMITMENT, VERIFICATION};
 use super::pdu::MAX_PDU;
 use crate::audit::Caller;
 use crate::audit::Rejection;
+use crate::config::CommitmentTarget;
 use crate::config::DicomSettings;
 use crate::names::AeTitle;
 use crate::spool::IMPLEMENTATION_CLASS_UID;
@@ -44,6 +45,9 @@ const DECODED: &[&str] = &[
     "1.2.840.10008.1.2.4.91",
 ];
 
+/// What a storage commitment's data set may come in.
+const COMMITMENT_SYNTAXES: &[&str] = &["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"];
+
 /// A presentation context that both sides agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Context {
@@ -61,6 +65,17 @@ pub(super) struct Agreed {
     pub(super) peer_max: u32,
     /// The sender's name, as rows and pages say it.
     pub(super) source: String,
+    /// Where it wants to hear of storage commitments.
+    pub(super) commitment_to: Option<CommitmentTarget>,
+}
+
+/// How an association request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Road {
+    /// Without TLS.
+    Plain,
+    /// By TLS, from a client with an accepted certificate.
+    Tls,
 }
 
 /// Why an association was refused.
@@ -74,6 +89,8 @@ pub(super) enum Refused {
     CallingAe,
     /// The caller is on the list, but calls from another address.
     Address,
+    /// The caller is on the list, but may send by TLS only.
+    Plain,
     /// As many associations as the settings allow are open.
     Busy,
 }
@@ -86,6 +103,7 @@ impl Refused {
             Self::CalledAe => "called-ae-unknown",
             Self::CallingAe => "calling-ae-unknown",
             Self::Address => "address-unknown",
+            Self::Plain => "tls-required",
             Self::Busy => "too-many-associations",
         }
     }
@@ -97,6 +115,7 @@ impl Refused {
             Self::CalledAe => Rejection::CalledAe,
             Self::CallingAe => Rejection::CallingAe,
             Self::Address => Rejection::Address,
+            Self::Plain => Rejection::Plain,
             Self::Busy => Rejection::Busy,
         }
     }
@@ -115,7 +134,7 @@ impl Refused {
                 AssociationRJResult::Permanent,
                 AssociationRJSource::ServiceUser(User::CalledAETitleNotRecognized),
             ),
-            Self::CallingAe | Self::Address => (
+            Self::CallingAe | Self::Address | Self::Plain => (
                 AssociationRJResult::Permanent,
                 AssociationRJSource::ServiceUser(User::CallingAETitleNotRecognized),
             ),
@@ -144,6 +163,7 @@ pub(super) fn negotiate(
     request: &AssociationRQ,
     settings: &DicomSettings,
     peer: IpAddr,
+    road: Road,
 ) -> Result<(Agreed, Pdu), Refused> {
     if request.protocol_version & 1 == 0
         || trimmed(&request.application_context_name) != APPLICATION_CONTEXT
@@ -153,7 +173,7 @@ pub(super) fn negotiate(
     if request.called_ae_title.trim_matches([' ', '\0']) != settings.ae_title.as_str() {
         return Err(Refused::CalledAe);
     }
-    let source = source(&request.calling_ae_title, settings, peer)?;
+    let (source, commitment_to) = source(&request.calling_ae_title, settings, peer, road)?;
     let answers: Vec<_> = request.presentation_contexts.iter().map(answer).collect();
     let contexts = request
         .presentation_contexts
@@ -178,6 +198,7 @@ pub(super) fn negotiate(
         contexts,
         peer_max: max_length(&request.user_variables),
         source,
+        commitment_to,
     };
     Ok((agreed, accept))
 }
@@ -210,18 +231,27 @@ fn trimmed(uid: &str) -> &str {
     uid.trim_end_matches(['\0', ' '])
 }
 
-fn source(calling: &str, settings: &DicomSettings, peer: IpAddr) -> Result<String, Refused> {
+/// The source's name, and where it wants to hear of commitments.
+type Known = (String, Option<CommitmentTarget>);
+
+fn source(
+    calling: &str,
+    settings: &DicomSettings,
+    peer: IpAddr,
+    road: Road,
+) -> Result<Known, Refused> {
     let calling: AeTitle = calling.parse().map_err(|_| Refused::CallingAe)?;
     let peer = peer.to_canonical();
     let mut refused = Refused::CallingAe;
     for source in settings.sources.iter().filter(|s| s.calling_ae == calling) {
         match source.address {
             Some(address) if address.to_canonical() != peer => refused = Refused::Address,
-            _ => return Ok(source.name.clone()),
+            _ if road == Road::Plain && !source.plain => refused = Refused::Plain,
+            _ => return Ok((source.name.clone(), source.commitment_to.clone())),
         }
     }
     if settings.accept_any {
-        return Ok(calling.to_string());
+        return Ok((calling.to_string(), None));
     }
     Err(refused)
 }
@@ -234,9 +264,14 @@ fn answer(proposed: &PresentationContextProposed) -> PresentationContextResult {
         .map(|uid| trimmed(uid))
         .filter(|uid| is_syntax(uid))
         .collect();
-    let decoded = offered.iter().find(|uid| DECODED.contains(uid));
-    let (reason, syntax) = match decoded.or(offered.first()) {
-        _ if class != VERIFICATION && !class.starts_with(STORAGE_ROOT) => {
+    let chosen = if class == COMMITMENT {
+        offered.iter().find(|uid| COMMITMENT_SYNTAXES.contains(uid))
+    } else {
+        let decoded = offered.iter().find(|uid| DECODED.contains(uid));
+        decoded.or(offered.first())
+    };
+    let (reason, syntax) = match chosen {
+        _ if class != VERIFICATION && class != COMMITMENT && !class.starts_with(STORAGE_ROOT) => {
             let reason = PresentationContextResultReason::AbstractSyntaxNotSupported;
             (reason, SYNTAX_ROOT)
         }
@@ -272,12 +307,15 @@ mod tests {
     fn settings() -> DicomSettings {
         DicomSettings {
             listen: ([127, 0, 0, 1], 0).into(),
+            tls: None,
             ae_title: "BONEBOX".parse().unwrap(),
             accept_any: false,
             sources: vec![Source {
                 name: "room 1".into(),
                 calling_ae: "XRAY".parse().unwrap(),
                 address: Some([10, 0, 0, 7].into()),
+                plain: true,
+                commitment_to: None,
             }],
             quiet_period: Duration::from_secs(20),
             idle_timeout: Duration::from_secs(30),
@@ -306,7 +344,7 @@ mod tests {
     }
 
     fn check(request: &AssociationRQ, settings: &DicomSettings, from: [u8; 4], expected: &str) {
-        let found = match negotiate(request, settings, from.into()) {
+        let found = match negotiate(request, settings, from.into(), Road::Plain) {
             Ok((agreed, _)) => agreed.source,
             Err(refused) => refused.code().to_owned(),
         };
@@ -319,6 +357,10 @@ mod tests {
         let good = request(&[(CT, &["1.2.840.10008.1.2"])]);
         check(&good, &settings(), known, "room 1");
         check(&good, &settings(), [10, 0, 0, 8], "address-unknown");
+        let mut secret = settings();
+        secret.sources[0].plain = false;
+        check(&good, &secret, known, "tls-required");
+        assert!(negotiate(&good, &secret, known.into(), Road::Tls).is_ok());
         let mut other = good.clone();
         other.calling_ae_title = "STRANGER".into();
         check(&other, &settings(), known, "calling-ae-unknown");
@@ -338,12 +380,13 @@ mod tests {
     fn an_ipv4_sender_on_an_ipv6_listener_is_known() {
         let good = request(&[]);
         let mapped: IpAddr = "::ffff:10.0.0.7".parse().unwrap();
-        assert!(negotiate(&good, &settings(), mapped).is_ok());
+        assert!(negotiate(&good, &settings(), mapped, Road::Tls).is_ok());
     }
 
     fn chosen(class: &str, offered: &[&str]) -> Option<String> {
         let request = request(&[(class, offered)]);
-        let (agreed, _) = negotiate(&request, &settings(), [10, 0, 0, 7].into()).unwrap();
+        let (agreed, _) =
+            negotiate(&request, &settings(), [10, 0, 0, 7].into(), Road::Plain).unwrap();
         agreed.contexts.into_iter().next().map(|c| c.syntax)
     }
 

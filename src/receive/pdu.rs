@@ -303,7 +303,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig::with_cases(30_000))]
 
         /// The reader of another crate, on what anybody may send: it returns.
         #[test]

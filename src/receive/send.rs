@@ -11,15 +11,21 @@ use std::time::{Duration, Instant};
 
 use dicom_ul::pdu::{
     AssociationRQ, Pdu, PresentationContextProposed, PresentationContextResultReason,
+    UserVariableItem,
 };
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::dimse::{self, CommandSet, VERIFICATION};
+use super::commitment::{self, Report};
+use super::dimse::{self, COMMITMENT, CommandSet, VERIFICATION};
+use super::line::{Line, Socket};
 use super::negotiate::{APPLICATION_CONTEXT, max_length, user_variables};
 use super::pdu::{self, Fragment, Fragments, FrameError, Kind};
+use crate::identity::ClientLink;
+use crate::identity::IdentityError;
+use crate::identity::server_name;
 use crate::names::AeTitle;
 use crate::spool::HeadError;
 use crate::spool::Meta;
@@ -74,6 +80,23 @@ pub enum SendError {
         address: String,
         /// Why.
         source: io::Error,
+    },
+    /// TLS did not come about: a certificate that one side does not accept, or
+    /// a peer that does not speak it.
+    #[error("shaking hands by TLS with {address}")]
+    Tls {
+        /// With whom.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The host of the address is no name that a certificate could say.
+    #[error("the address {address}")]
+    Host {
+        /// Where to.
+        address: String,
+        /// Why.
+        source: IdentityError,
     },
     /// The peer refused the association.
     #[error("the association was refused: {0}")]
@@ -149,6 +172,34 @@ pub async fn send(
     files: &[PathBuf],
     to: &Target,
     calling: &AeTitle,
+    progress: impl FnMut(&Sent),
+) -> Result<Vec<Sent>, SendError> {
+    let way = Way {
+        to: to.clone(),
+        calling: calling.clone(),
+        tls: None,
+    };
+    send_by(files, &way, progress).await
+}
+
+/// To whom, as whom, and how.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// Whom.
+    pub to: Target,
+    /// Our AE title.
+    pub calling: AeTitle,
+    /// By TLS, with this; else plain.
+    pub tls: Option<ClientLink>,
+}
+
+/// As [`send`], and by TLS where the way says so.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_by(
+    files: &[PathBuf],
+    way: &Way,
     mut progress: impl FnMut(&Sent),
 ) -> Result<Vec<Sent>, SendError> {
     let files = files.to_vec();
@@ -170,7 +221,7 @@ pub async fn send(
         let why = "more than 128 kinds of files for one association";
         return Err(SendError::Protocol(why.to_owned()));
     }
-    let mut link = Link::open(to, calling, &kinds).await?;
+    let mut link = Link::open(way, &kinds, &[]).await?;
     let mut sent = Vec::with_capacity(outgoing.len());
     for (file, message) in outgoing.iter().zip((1..=u16::MAX).cycle()) {
         let one = link.store(file, message).await?;
@@ -186,8 +237,21 @@ pub async fn send(
 /// # Errors
 /// [`SendError`].
 pub async fn echo(to: &Target, calling: &AeTitle) -> Result<Duration, SendError> {
+    let way = Way {
+        to: to.clone(),
+        calling: calling.clone(),
+        tls: None,
+    };
+    echo_by(&way).await
+}
+
+/// As [`echo`], and by TLS where the way says so.
+///
+/// # Errors
+/// [`SendError`].
+pub async fn echo_by(way: &Way) -> Result<Duration, SendError> {
     let kinds = [(VERIFICATION.to_owned(), IMPLICIT.to_owned())];
-    let mut link = Link::open(to, calling, &kinds).await?;
+    let mut link = Link::open(way, &kinds, &[]).await?;
     let context = link
         .context(&kinds[0])
         .ok_or_else(|| SendError::Refused("the peer knows no verification".to_owned()))?;
@@ -207,6 +271,41 @@ pub async fn echo(to: &Target, calling: &AeTitle) -> Result<Duration, SendError>
     }
     link.release().await?;
     Ok(took)
+}
+
+/// Reports a storage commitment on an association of its own, on which we are
+/// its provider (PS3.7 D.3.3.4).
+pub(super) async fn report(
+    report: &Report,
+    to: &Target,
+    calling: &AeTitle,
+) -> Result<(), SendError> {
+    let way = Way {
+        to: to.clone(),
+        calling: calling.clone(),
+        tls: None,
+    };
+    let kinds = [commitment::kind()];
+    let mut role = u16::try_from(COMMITMENT.len())
+        .unwrap_or(0)
+        .to_be_bytes()
+        .to_vec();
+    role.extend_from_slice(COMMITMENT.as_bytes());
+    role.extend_from_slice(&[0, 1]);
+    let roles = [UserVariableItem::Unknown(0x54, role)];
+    let mut link = Link::open(&way, &kinds, &roles).await?;
+    let context = link
+        .context(&kinds[0])
+        .ok_or_else(|| SendError::Refused("the peer takes no commitment".to_owned()))?;
+    let message = report.message(context, IMPLICIT, link.peer_max);
+    link.write(&message).await?;
+    let (status, _) = link.answer(1).await?;
+    if status != 0 {
+        return Err(SendError::Refused(format!(
+            "the report has status {status:04X}"
+        )));
+    }
+    link.release().await
 }
 
 fn open(path: &Path) -> Result<Outgoing, SendError> {
@@ -234,7 +333,7 @@ fn kind(meta: &Meta) -> (String, String) {
 
 /// An open association.
 struct Link {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Line>,
     contexts: BTreeMap<(String, String), u8>,
     peer_max: u32,
     body: Vec<u8>,
@@ -242,21 +341,13 @@ struct Link {
 
 impl Link {
     async fn open(
-        to: &Target,
-        calling: &AeTitle,
+        way: &Way,
         kinds: &[(String, String)],
+        roles: &[UserVariableItem],
     ) -> Result<Self, SendError> {
-        let fault = |source| SendError::Connect {
-            address: to.address.clone(),
-            source,
-        };
-        let stream = timeout(PATIENCE, TcpStream::connect(&to.address))
-            .await
-            .map_err(|_| fault(io::ErrorKind::TimedOut.into()))?
-            .map_err(fault)?;
-        stream.set_nodelay(true)?;
+        let (to, calling) = (&way.to, &way.calling);
         let mut link = Self {
-            stream: BufReader::new(stream),
+            stream: BufReader::new(connect(way).await?),
             contexts: BTreeMap::new(),
             peer_max: 0,
             body: Vec::new(),
@@ -276,7 +367,7 @@ impl Link {
             called_ae_title: to.ae.to_string(),
             application_context_name: APPLICATION_CONTEXT.to_owned(),
             presentation_contexts: proposed,
-            user_variables: user_variables(),
+            user_variables: [user_variables(), roles.to_vec()].concat(),
         });
         link.write(&pdu::encode(&request)?).await?;
         let kind = link.read().await?;
@@ -395,6 +486,8 @@ impl Link {
         timeout(PATIENCE, self.stream.write_all(bytes))
             .await
             .map_err(|_| SendError::Silent)??;
+        // Plain lines hold nothing back; TLS may.
+        self.stream.flush().await?;
         Ok(())
     }
 
@@ -404,6 +497,38 @@ impl Link {
             .map_err(|_| SendError::Silent)??
             .ok_or(SendError::Aborted)
     }
+}
+
+/// Connects, and shakes hands where it is to be TLS.
+async fn connect(way: &Way) -> Result<Line, SendError> {
+    let address = &way.to.address;
+    let fault = |source| SendError::Connect {
+        address: address.clone(),
+        source,
+    };
+    let stream = timeout(PATIENCE, TcpStream::connect(address))
+        .await
+        .map_err(|_| fault(io::ErrorKind::TimedOut.into()))?
+        .map_err(fault)?;
+    stream.set_nodelay(true)?;
+    let socket = Socket::new(stream);
+    let Some(tls) = &way.tls else {
+        return Ok(Line::Plain(socket));
+    };
+    let host = address.rsplit_once(':').map_or("", |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let name = server_name(host).map_err(|source| SendError::Host {
+        address: address.clone(),
+        source,
+    })?;
+    let connector = tokio_rustls::TlsConnector::from(tls.clone());
+    let shaken = timeout(PATIENCE, connector.connect(name, socket)).await;
+    let shaken = shaken.map_err(|_| SendError::Silent)?;
+    let stream = shaken.map_err(|source| SendError::Tls {
+        address: address.clone(),
+        source,
+    })?;
+    Ok(Line::Tls(Box::new(stream.into())))
 }
 
 fn refusal(body: &[u8]) -> SendError {

@@ -14,9 +14,11 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use super::association::{Association, Chain, End};
+use super::commitment;
 use super::keep::{Desk, Incoming};
+use super::line::{Left, Line, Socket};
 use super::lobby::Lobby;
-use super::negotiate::{Agreed, Refused, caller, negotiate};
+use super::negotiate::{Agreed, Refused, Road, caller, negotiate};
 use super::pdu::{self, Kind};
 use super::settle::Settler;
 use super::{Notice, ReceiveError};
@@ -26,6 +28,7 @@ use crate::audit::Rejection;
 use crate::audit::Rejections;
 use crate::config::DicomSettings;
 use crate::identity::BoxIdentity;
+use crate::identity::ServerFiles;
 use crate::spool::Spool;
 use crate::store::Store;
 
@@ -51,6 +54,9 @@ struct Shared {
     stop: watch::Receiver<bool>,
     journaled: Mutex<Option<Instant>>,
     rejections: Rejections,
+    tls: Option<ServerFiles>,
+    /// Where commitments are reported from, after their association.
+    runtime: tokio::runtime::Handle,
 }
 
 /// What receiving needs of the house.
@@ -68,6 +74,8 @@ pub struct Parts {
     pub notices: mpsc::Sender<Notice>,
     /// Where the people at the box read what was turned away.
     pub rejections: Rejections,
+    /// The listener for TLS, and its files.
+    pub tls: Option<(TcpListener, ServerFiles)>,
 }
 
 /// Receives until `shutdown` completes. Instances that have arrived in whole
@@ -87,7 +95,9 @@ pub async fn serve(
         identity,
         notices,
         rejections,
+        tls,
     } = parts;
+    let (tls_listener, tls) = tls.unzip();
     if settings.accept_any {
         tracing::warn!("ANY SENDER IS LET IN (dicom.accept_any): only for trying the box");
     }
@@ -97,6 +107,7 @@ pub async fn serve(
         desk: Arc::new(Desk::new(
             spool,
             identity,
+            store.clone(),
             settler,
             settings.max_instance_bytes,
         )),
@@ -107,10 +118,13 @@ pub async fn serve(
         stop,
         journaled: Mutex::new(None),
         rejections,
+        tls,
+        runtime: tokio::runtime::Handle::current(),
     });
     let mut tasks = JoinSet::new();
-    let result = accept(&listener, &shared, &mut tasks, shutdown).await;
-    drop(listener);
+    let listeners = (listener, tls_listener);
+    let result = accept(&listeners, &shared, &mut tasks, shutdown).await;
+    drop(listeners);
     // Nobody is left to hear it if all associations have ended.
     stopping.send(true).ok();
     let ended = timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
@@ -125,8 +139,24 @@ pub async fn serve(
     result
 }
 
+/// The next connection, and on which listener.
+async fn next_connection(
+    (plain, tls): &(TcpListener, Option<TcpListener>),
+) -> std::io::Result<(TcpStream, SocketAddr, Road)> {
+    let secret = async {
+        match tls {
+            Some(listener) => listener.accept().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        accepted = plain.accept() => accepted.map(|(stream, peer)| (stream, peer, Road::Plain)),
+        accepted = secret => accepted.map(|(stream, peer)| (stream, peer, Road::Tls)),
+    }
+}
+
 async fn accept(
-    listener: &TcpListener,
+    listeners: &(TcpListener, Option<TcpListener>),
     shared: &Arc<Shared>,
     tasks: &mut JoinSet<()>,
     shutdown: impl Future<Output = ()>,
@@ -144,14 +174,15 @@ async fn accept(
                 }
                 continue;
             }
-            accepted = listener.accept() => accepted,
+            accepted = next_connection(listeners) => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => {
+            Ok((stream, peer, road)) => {
                 failures = 0;
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let go = shared.lobby.enter(number);
-                tasks.spawn(connection(Arc::clone(shared), stream, peer, number, go));
+                let came = Came { stream, peer, road };
+                tasks.spawn(connection(Arc::clone(shared), came, number, go));
             }
             Err(error) => {
                 failures += 1;
@@ -165,25 +196,57 @@ async fn accept(
     }
 }
 
-/// One connection from its first byte to its last.
-async fn connection(
-    shared: Arc<Shared>,
+/// A connection, as it came.
+struct Came {
     stream: TcpStream,
     peer: SocketAddr,
-    number: u64,
-    go: oneshot::Receiver<()>,
-) {
+    road: Road,
+}
+
+/// Shakes hands where TLS is to be spoken; `None`: it came to nothing, and no
+/// byte of DICOM was read.
+async fn secure(shared: &Shared, came: Came) -> Option<BufReader<Line>> {
+    let socket = Socket::new(came.stream);
+    let Some(files) = shared.tls.as_ref().filter(|_| came.road == Road::Tls) else {
+        return Some(BufReader::new(Line::Plain(socket)));
+    };
+    let acceptor = tokio_rustls::TlsAcceptor::from(files.now());
+    let shaken = timeout(shared.settings.idle_timeout, acceptor.accept(socket)).await;
+    match shaken {
+        Ok(Ok(stream)) => Some(BufReader::new(Line::Tls(Box::new(stream.into())))),
+        Ok(Err(error)) => {
+            let address = came.peer.ip().to_canonical();
+            tracing::warn!(peer = %address, error = %error, "TLS refused");
+            shared
+                .rejections
+                .add(Rejection::Tls, Caller::silent(address));
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// One connection from its first byte to its last.
+async fn connection(shared: Arc<Shared>, came: Came, number: u64, go: oneshot::Receiver<()>) {
+    let (peer, road) = (came.peer, came.road);
     // Before the first answer: Nagle and delayed acknowledgement would cost
     // 40 ms a message.
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = came.stream.set_nodelay(true) {
         tracing::warn!(error = %error, "TCP_NODELAY could not be set");
     }
-    let mut stream = BufReader::new(stream);
-    let agreed = tokio::select! {
+    let asked = async {
+        let mut stream = secure(&shared, came).await?;
+        let agreed = open(&shared, &mut stream, peer, road).await;
+        Some((stream, agreed))
+    };
+    let asked = tokio::select! {
         _ = go => return,
-        agreed = open(&shared, &mut stream, peer) => agreed,
+        asked = asked => asked,
     };
     shared.lobby.leave(number);
+    let Some((mut stream, agreed)) = asked else {
+        return;
+    };
     let Some((caller, agreed, accept)) = agreed else {
         return last_word(stream).await;
     };
@@ -217,12 +280,12 @@ async fn connection(
 }
 
 /// Takes a connection off the listener's runtime.
-fn leave(stream: BufReader<TcpStream>) -> std::io::Result<std::net::TcpStream> {
+fn leave(stream: BufReader<Line>) -> std::io::Result<Left> {
     if !stream.buffer().is_empty() {
         // Nothing may be sent before the answer.
         return Err(std::io::ErrorKind::InvalidData.into());
     }
-    stream.into_inner().into_std()
+    stream.into_inner().leave()
 }
 
 /// An association to its end, on a runtime of its own: what arrives is hashed
@@ -230,7 +293,7 @@ fn leave(stream: BufReader<TcpStream>) -> std::io::Result<std::net::TcpStream> {
 /// association waits for its disk.
 fn on_own_thread(
     shared: &Shared,
-    line: std::net::TcpStream,
+    line: Left,
     caller: Caller,
     agreed: &Agreed,
 ) -> std::io::Result<()> {
@@ -239,13 +302,14 @@ fn on_own_thread(
         .build()?;
     runtime.block_on(async {
         let mut association = Association {
-            stream: BufReader::new(TcpStream::from_std(line)?),
+            stream: BufReader::new(line.enter()?),
             incoming: Incoming::new(Arc::clone(&shared.desk), agreed.source.clone()),
             idle: shared.settings.idle_timeout,
             stop: shared.stop.clone(),
             studies: Vec::new(),
             rejections: shared.rejections.clone(),
             caller: caller.clone(),
+            commitments: Vec::new(),
         };
         let end = association.run(agreed).await;
         let peer = caller.address;
@@ -262,6 +326,12 @@ fn on_own_thread(
                 tracing::info!(peer = %peer, end = ?end, "association ended");
             }
         }
+        if let Some(to) = &agreed.commitment_to {
+            for report in association.commitments.drain(..) {
+                let (to, from) = (to.clone(), shared.settings.ae_title.clone());
+                shared.runtime.spawn(commitment::deliver(report, to, from));
+            }
+        }
         if !association.studies.is_empty() {
             shared.desk.settler().released(association.studies);
         }
@@ -273,8 +343,9 @@ fn on_own_thread(
 /// Reads the association request and answers it; `None`: it is over.
 async fn open(
     shared: &Shared,
-    stream: &mut BufReader<TcpStream>,
+    stream: &mut BufReader<Line>,
     peer: SocketAddr,
+    road: Road,
 ) -> Option<(Caller, Agreed, Vec<u8>)> {
     let mut body = Vec::new();
     // The ARTIM timer (PS3.8 9.1.5) runs over the whole request.
@@ -283,7 +354,7 @@ async fn open(
         Ok(Ok(Some(Kind::AssociateRequest))) => match pdu::decode(1, &body) {
             Ok(Pdu::AssociationRQ(request)) => {
                 let caller = caller(&request, peer.ip());
-                match negotiate(&request, &shared.settings, peer.ip()) {
+                match negotiate(&request, &shared.settings, peer.ip(), road) {
                     Ok((agreed, accept)) => match pdu::encode(&accept) {
                         Ok(bytes) => return Some((caller, agreed, bytes)),
                         Err(_) => 6,
@@ -310,12 +381,7 @@ async fn open(
     None
 }
 
-async fn refuse(
-    shared: &Shared,
-    stream: &mut BufReader<TcpStream>,
-    caller: Caller,
-    refused: Refused,
-) {
+async fn refuse(shared: &Shared, stream: &mut BufReader<Line>, caller: Caller, refused: Refused) {
     tracing::warn!(peer = %caller.address, reason = refused.code(), "association refused");
     shared.rejections.add(refused.rejection(), caller);
     if let Ok(bytes) = pdu::encode(&refused.answer()) {
@@ -347,7 +413,7 @@ async fn refuse(
 
 /// Closes so that the peer can read what we said last: our side first, then
 /// what it still sends is read away for a moment, else a reset overtakes it.
-async fn last_word(mut stream: BufReader<TcpStream>) {
+async fn last_word(mut stream: BufReader<Line>) {
     let closing = async {
         stream.shutdown().await?;
         let mut away = [0; 4096];

@@ -2,7 +2,9 @@
 //! all instances that wait, on one thread.
 //!
 //! An instance that is here is durable already ([`crate::spool::sealed`]), so
-//! nobody waits for this thread. What cannot be settled (a full disk, a broken database) stays and is tried again, each
+//! nobody waits for this thread but who asks it to: whoever needs the rows of
+//! all that was acknowledged so far calls [`Settler::settled`]. What cannot be
+//! settled (a full disk, a broken database) stays and is tried again, each
 //! second; at the next start it is found by its seal.
 
 use std::sync::Arc;
@@ -61,6 +63,8 @@ enum Message {
     Instance(Box<Waiting>),
     /// An association ended that sent these studies.
     Released(Vec<StudyKey>),
+    /// Answer when all before has its rows; false: not now.
+    Asked(Sender<bool>),
 }
 
 /// The way to the thread. When the last one is dropped, the thread settles
@@ -110,6 +114,13 @@ impl Settler {
     pub(super) fn released(&self, studies: Vec<StudyKey>) {
         self.queue.send(Message::Released(studies)).ok();
     }
+
+    /// Waits until all that was handed over has its rows. False: it has not,
+    /// and will not soon. Blocks.
+    pub(super) fn settled(&self) -> bool {
+        let (answer, answered) = channel();
+        self.queue.send(Message::Asked(answer)).is_ok() && answered.recv().unwrap_or(false)
+    }
 }
 
 /// The thread's own.
@@ -126,13 +137,17 @@ impl<R: Rows> Desk<R> {
         let mut released = Vec::new();
         let mut failing = 0;
         loop {
-            let ended = self.gather(messages, &mut released, failing > 0);
+            let (asked, ended) = self.gather(messages, &mut released, failing > 0);
             let stored = self.settle();
             for study in stored {
                 // Without a pipeline there is nobody to tell.
                 notices.blocking_send(Notice::Stored(study)).ok();
             }
             let all = self.open.is_empty();
+            for answer in asked {
+                // Whoever asked may have given up.
+                answer.send(all).ok();
+            }
             if all {
                 for studies in released.drain(..) {
                     notices.blocking_send(Notice::Released(studies)).ok();
@@ -151,13 +166,14 @@ impl<R: Rows> Desk<R> {
         }
     }
 
-    /// Waits for something to do; says whether this is the end.
+    /// Waits for something to do; says who asks, and whether this is the end.
     fn gather(
         &mut self,
         messages: &Receiver<Message>,
         released: &mut Vec<Vec<StudyKey>>,
         failing: bool,
-    ) -> bool {
+    ) -> (Vec<Sender<bool>>, bool) {
+        let mut asked = Vec::new();
         let mut until: Option<Instant> = failing.then(|| Instant::now() + PAUSE);
         loop {
             let message = match until {
@@ -171,17 +187,21 @@ impl<R: Rows> Desk<R> {
                     self.open.push(*one);
                     until = until.or_else(|| Some(Instant::now() + GATHER));
                     if self.open.len() >= TOGETHER && !failing {
-                        return false;
+                        return (asked, false);
                     }
                 }
                 Ok(Message::Released(studies)) => {
                     released.push(studies);
                     if !failing {
-                        return false;
+                        return (asked, false);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => return false,
-                Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(Message::Asked(answer)) => {
+                    asked.push(answer);
+                    return (asked, false);
+                }
+                Err(RecvTimeoutError::Timeout) => return (asked, false),
+                Err(RecvTimeoutError::Disconnected) => return (asked, true),
             }
         }
     }

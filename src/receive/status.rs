@@ -12,6 +12,8 @@ pub enum DimseStatus {
     Success = 0x0000,
     /// Processing failure: a fault of ours.
     ProcessingFailure = 0x0110,
+    /// An argument of the operation is not valid.
+    InvalidArgument = 0x0115,
     /// The SOP Instance UID breaks the rules for UIDs.
     InvalidInstance = 0x0117,
     /// The SOP class is not supported on this presentation context.
@@ -94,6 +96,7 @@ pub(super) fn of(error: &ReceiveError) -> (DimseStatus, &'static str) {
             DimseStatus::ClassNotSupported,
             "not the class of the presentation context",
         ),
+        ReceiveError::Commitment(what) => (DimseStatus::InvalidArgument, what),
         ReceiveError::Instance => (
             DimseStatus::InvalidInstance,
             "the SOP Instance UID is not valid",

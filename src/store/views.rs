@@ -175,6 +175,18 @@ impl Store {
         self.read(|db| instance_rows(db, filter, params![key.as_str(), instance.as_str()]))
     }
 
+    /// The SOP classes that an instance came with, in whatever study; none: it
+    /// never came.
+    ///
+    /// # Errors
+    /// [`StoreError`] if rows cannot be read.
+    pub fn classes_of(&self, instance: &InstanceKey) -> Result<Vec<String>, StoreError> {
+        self.read(|db| {
+            let rows = instance_rows(db, "WHERE instance = ?1", params![instance.as_str()])?;
+            Ok(rows.into_iter().map(|row| row.facts.sop_class).collect())
+        })
+    }
+
     /// What proved that a study reached a state.
     ///
     /// # Errors

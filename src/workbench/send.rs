@@ -8,12 +8,42 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{Verdict, WorkbenchError, write_json};
+use crate::identity::ClientLink;
+use crate::identity::ClientTls;
+use crate::identity::IdentityError;
+use crate::identity::TlsVersions;
 use crate::names::AeTitle;
 use crate::receive::send::SendError;
 use crate::receive::send::Sent;
 use crate::receive::send::Target;
-use crate::receive::send::echo;
-use crate::receive::send::send;
+use crate::receive::send::Way;
+use crate::receive::send::echo_by;
+use crate::receive::send::send_by;
+
+/// TLS towards a DICOM peer: all three files or none.
+#[derive(Debug, Args)]
+pub struct TlsArgs {
+    /// Authority of the peer's certificate (PEM); with it TLS is spoken.
+    #[arg(long, requires_all = ["tls_certificate", "tls_key"])]
+    pub tls_ca: Option<PathBuf>,
+    /// Our certificate (PEM).
+    #[arg(long, requires = "tls_ca")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, requires = "tls_ca")]
+    pub tls_key: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    fn link(&self) -> Result<Option<ClientLink>, IdentityError> {
+        match (&self.tls_ca, &self.tls_certificate, &self.tls_key) {
+            (Some(ca), Some(certificate), Some(key)) => {
+                ClientTls::load_versions(ca, certificate, key, TlsVersions::From12).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
 
 /// Send DICOM files by C-STORE.
 #[derive(Debug, Args)]
@@ -27,6 +57,9 @@ pub struct SendArgs {
     /// Our AE title.
     #[arg(long, default_value = "BONEBOX")]
     pub calling: AeTitle,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "TlsArgs explains itself")]
+    pub tls: TlsArgs,
     /// Write the machine's answer here (`-`: standard output).
     #[arg(long)]
     pub json: Option<PathBuf>,
@@ -41,6 +74,9 @@ pub struct EchoArgs {
     /// Our AE title.
     #[arg(long, default_value = "BONEBOX")]
     pub calling: AeTitle,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "TlsArgs explains itself")]
+    pub tls: TlsArgs,
     /// Write the machine's answer here (`-`: standard output).
     #[arg(long)]
     pub json: Option<PathBuf>,
@@ -63,8 +99,12 @@ pub fn run(args: &SendArgs) -> Result<Verdict, WorkbenchError> {
         Ok(files) => files,
         Err(error) => return fail(args.json.as_ref(), &error.to_string(), Verdict::WrongUse),
     };
+    let way = match args.tls.link() {
+        Ok(tls) => way(&args.to, &args.calling, tls),
+        Err(error) => return fail(args.json.as_ref(), &chain(&error), Verdict::WrongUse),
+    };
     let bar = bar(files.len());
-    let result = runtime()?.block_on(send(&files, &args.to, &args.calling, |sent| {
+    let result = runtime()?.block_on(send_by(&files, &way, |sent| {
         bar.inc(1);
         bar.set_message(format!("{} bytes", sent.bytes));
     }));
@@ -109,7 +149,11 @@ pub fn run(args: &SendArgs) -> Result<Verdict, WorkbenchError> {
     reason = "tables for people go to standard output"
 )]
 pub fn run_echo(args: &EchoArgs) -> Result<Verdict, WorkbenchError> {
-    match runtime()?.block_on(echo(&args.to, &args.calling)) {
+    let way = match args.tls.link() {
+        Ok(tls) => way(&args.to, &args.calling, tls),
+        Err(error) => return fail(args.json.as_ref(), &chain(&error), Verdict::WrongUse),
+    };
+    match runtime()?.block_on(echo_by(&way)) {
         Ok(took) => {
             let ms = took.as_secs_f64() * 1000.0;
             if let Some(path) = &args.json {
@@ -142,12 +186,21 @@ fn fail(json: Option<&PathBuf>, why: &str, verdict: Verdict) -> Result<Verdict, 
 fn verdict(error: &SendError) -> Verdict {
     match error {
         SendError::Refused(_) => Verdict::Refused,
-        SendError::File { .. } => Verdict::WrongUse,
+        SendError::File { .. } | SendError::Host { .. } => Verdict::WrongUse,
         SendError::Connect { .. }
+        | SendError::Tls { .. }
         | SendError::Aborted
         | SendError::Silent
         | SendError::Wire(_)
         | SendError::Protocol(_) => Verdict::Failed,
+    }
+}
+
+fn way(to: &Target, calling: &AeTitle, tls: Option<ClientLink>) -> Way {
+    Way {
+        to: to.clone(),
+        calling: calling.clone(),
+        tls,
     }
 }
 

@@ -108,7 +108,7 @@ impl Rig {
             .unwrap_or_else(|| self.pki.client.clone());
         let the_box = format!(
             "[storage]\ndata = {:?}\n{}\n[dicom]\nlisten = \"127.0.0.1:{}\"\nquiet_period_s = 1.0\n\
-             [[dicom.sources]]\nname = \"room\"\ncalling_ae = \"XRAY\"\n\
+             [[dicom.sources]]\nname = \"room\"\ncalling_ae = \"XRAY\"\nplain = true\n\
              [dashboard]\nlisten = \"127.0.0.1:{}\"\n\
              [central]\nurl = \"https://127.0.0.1:{}/dicom-web\"\nca = {:?}\ncertificate = {:?}\n\
              key = {:?}\nretry_first_s = 0.1\nretry_max_s = 1.0\n\

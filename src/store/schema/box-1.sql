@@ -33,6 +33,9 @@ CREATE TABLE instance (
     FOREIGN KEY (key, generation) REFERENCES study (key, generation)
 ) STRICT, WITHOUT ROWID;
 
+-- Storage commitment asks for instances without their study.
+CREATE INDEX instance_by_name ON instance (instance);
+
 -- What proves each state, and how long the step to it took.
 CREATE TABLE evidence (
     key         TEXT    NOT NULL,

@@ -10,20 +10,13 @@ use dicom_ul::pdu::{
     write_pdu,
 };
 
+use bonebox::receive::send::echo;
+
+use super::alone::{Alone, settled};
 use super::node::{CT, EXPLICIT, Node, data_set, element, run, settings, tag, until};
 
-/// Growth that a probe may cause: ten times the 16 MB that is promised, as
-/// this process holds the prober too.
-const MOST_GROWTH_KB: u64 = 160_000;
-
-fn resident_kb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
+/// Growth that a probe may cause in the node.
+const MOST_GROWTH_KB: u64 = 16_000;
 
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
@@ -129,23 +122,20 @@ fn store(stream: &mut TcpStream, instance: &str, data: &[u8]) -> Option<u16> {
     Some(u16::from_le_bytes([body[at + 8], body[at + 9]]))
 }
 
-/// Runs a probe against a fresh node.
-fn probe(name: &str, attack: impl FnOnce(SocketAddr) + Send + 'static) {
-    run(async {
-        let node = Node::start(settings()).await;
-        node.echo().await.unwrap();
-        let before = resident_kb();
-        let address = node.address;
-        tokio::task::spawn_blocking(move || attack(address))
-            .await
-            .unwrap();
-        let grown = resident_kb().saturating_sub(before);
-        assert!(grown < MOST_GROWTH_KB, "{name}: {grown} kB");
-        node.echo().await.unwrap();
-        until("no part files", || node.parts().is_empty()).await;
-        assert!(node.files("identified").is_empty(), "{name} was kept");
-        node.stop().await;
-    });
+/// Runs a probe against a fresh node, a process of its own.
+fn probe(name: &str, attack: impl FnOnce(SocketAddr)) {
+    let data = tempfile::tempdir().unwrap();
+    let node = Alone::start(data.path());
+    run(async { node.echo().await });
+    let (before, _) = node.resident_kb();
+    attack(node.address);
+    run(async { node.echo().await });
+    let (_, highest) = node.resident_kb();
+    let grown = highest.saturating_sub(before);
+    assert!(grown < MOST_GROWTH_KB, "{name}: {grown} kB");
+    settled(data.path());
+    let kept = crate::rig::files_below(&data.path().join("identified"));
+    assert!(kept.is_empty(), "{name} was kept");
 }
 
 #[test]
@@ -183,10 +173,31 @@ fn probe_3_a_data_set_without_end() {
             .write_all(&fragment(1, PDataValueType::Data, false, &header))
             .unwrap();
         let zeros = fragment(1, PDataValueType::Data, false, &[0; 16_000]);
+        // 256 MB, then it breaks off. (What has no end is refused when it is
+        // larger than an instance may be: `an_instance_without_end`.)
+        (0..16_000)
+            .take_while(|_| stream.write_all(&zeros).is_ok())
+            .for_each(drop);
+    });
+}
+
+#[test]
+fn an_instance_without_end() {
+    run(async {
+        let node = Node::start(settings()).await;
+        let address = node.address;
+        let bytes = tokio::task::block_in_place(move || {
+            let mut stream = associate(address);
+            let first = fragment(1, PDataValueType::Command, true, &command("1.2.3"));
+            stream.write_all(&first).unwrap();
+            let zeros = fragment(1, PDataValueType::Data, false, &[0; 16_000]);
+            let sent = (0..16_000).take_while(|_| stream.write_all(&zeros).is_ok());
+            sent.count() * 16_000
+        });
         // The limit is 64 MB; what is refused is read to twice that.
-        let sent = (0..16_000).take_while(|_| stream.write_all(&zeros).is_ok());
-        let bytes = sent.count() * 16_000;
         assert!(bytes < 200_000_000, "{bytes} bytes were taken");
+        until("nothing is left", || node.parts().is_empty()).await;
+        node.stop().await;
     });
 }
 
@@ -291,26 +302,38 @@ fn a_cut_inside_a_data_set_leaves_nothing() {
     });
 }
 
-/// Probes 11 and 12 together: more silent and half-started connections than
-/// the node holds, while an echo is asked.
+/// Probes 11 and 12 together: 1,000 silent and 60 half-started connections,
+/// while an echo is asked. The half-started ones announce as much as they may.
 #[test]
 fn silent_connections_keep_nobody_out() {
-    run(async {
-        let node = Node::start(settings()).await;
-        let before = resident_kb();
-        let silent: Vec<_> = (0..300).map(|_| connect(node.address)).collect();
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let more = rustix::process::Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, more).unwrap();
+    probe("11 and 12", |address| {
+        let silent: Vec<_> = (0..1000).map(|_| connect(address)).collect();
         let half: Vec<_> = (0..60)
-            .map(|_| {
-                let mut stream = connect(node.address);
-                stream.write_all(&request()[..20]).unwrap();
+            .map(|number| {
+                let mut stream = connect(address);
+                let mut bytes = request();
+                if number % 2 == 0 {
+                    bytes[2..6].copy_from_slice(&[0, 4, 0, 0]);
+                }
+                // The node may have let it go for a newer one already.
+                stream.write_all(&bytes[..20]).ok();
                 stream
             })
             .collect();
-        node.echo().await.unwrap();
-        let grown = resident_kb().saturating_sub(before);
-        assert!(grown < MOST_GROWTH_KB, "{grown} kB");
+        let to = format!("BONEBOX@{address}").parse().unwrap();
+        run(async move {
+            let calling = "XRAY".parse().unwrap();
+            for _ in 0..3 {
+                echo(&to, &calling).await.unwrap();
+            }
+        });
         drop((silent, half));
-        node.stop().await;
     });
 }
 

@@ -7,8 +7,13 @@
     reason = "tests"
 )]
 
+mod alone;
+mod commitment;
+mod corpora;
 mod exact;
 mod hostile;
+mod kills;
 mod node;
 mod peers;
 mod refusals;
+mod tls;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bonebox::audit::Rejections;
 use bonebox::clock::Clock;
 use bonebox::config::{DicomSettings, Source};
-use bonebox::identity::BoxIdentity;
+use bonebox::identity::{BoxIdentity, ServerFiles};
 use bonebox::receive::send::{SendError, Sent, Target, echo, send};
 use bonebox::receive::{Notice, Parts, ReceiveError, serve};
 use bonebox::spool::{Disk, DiskFile, Listed, MachineDisk, Meta, ReadSeek, Spool};
@@ -75,6 +75,8 @@ pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     pub(crate) notices: mpsc::UnboundedReceiver<Notice>,
     pub(crate) rejections: Rejections,
+    /// Where it listens for TLS.
+    pub(crate) tls: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), ReceiveError>>,
 }
@@ -83,12 +85,15 @@ pub(crate) struct Node {
 pub(crate) fn settings() -> DicomSettings {
     DicomSettings {
         listen: ([127, 0, 0, 1], 0).into(),
+        tls: None,
         ae_title: "BONEBOX".parse().unwrap(),
         accept_any: false,
         sources: vec![Source {
             name: "room 1".into(),
             calling_ae: "XRAY".parse().unwrap(),
             address: Some([127, 0, 0, 1].into()),
+            plain: true,
+            commitment_to: None,
         }],
         quiet_period: Duration::from_secs(20),
         idle_timeout: Duration::from_secs(10),
@@ -99,6 +104,17 @@ pub(crate) fn settings() -> DicomSettings {
 
 impl Node {
     pub(crate) async fn start(settings: DicomSettings) -> Self {
+        Self::start_with(settings, None).await
+    }
+
+    pub(crate) async fn start_with(settings: DicomSettings, files: Option<ServerFiles>) -> Self {
+        let tls = match files {
+            None => None,
+            Some(files) => Some((TcpListener::bind(settings.listen).await.unwrap(), files)),
+        };
+        let secure = tls
+            .as_ref()
+            .map(|(listener, _)| listener.local_addr().unwrap());
         let data = tempfile::tempdir().unwrap();
         let disk = Arc::new(SmallDisk(AtomicU64::new(1_000_000)));
         let spool = Spool::open_on(disk.clone(), data.path(), 1000).unwrap();
@@ -127,6 +143,7 @@ impl Node {
             identity,
             notices: tell,
             rejections: rejections.clone(),
+            tls,
         };
         let task = tokio::spawn(async move { serve(listener, parts, shutdown).await });
         Self {
@@ -136,6 +153,7 @@ impl Node {
             address,
             notices,
             rejections,
+            tls: secure,
             stop,
             task,
         }

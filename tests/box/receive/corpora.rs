@@ -1,0 +1,119 @@
+//! Every object of the installable corpora (pydicom's own test files and
+//! pydicom-data): what is kept ends in exactly the bytes that were sent, by our
+//! sender, by pynetdicom and by dcmtk.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bonebox::names::Digest;
+use bonebox::spool::Meta;
+
+use super::alone::{data_set_of, visible};
+use super::node::{Node, run, settings};
+use crate::rig::files_below;
+
+/// The files that name class, instance and syntax in their heads, as any
+/// sender needs; one of each instance.
+fn corpus() -> Vec<PathBuf> {
+    let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/setup");
+    let mut found = BTreeMap::new();
+    for path in [
+        files_below(&setup.join("venv/lib")),
+        files_below(&setup.join("pydicom-data")),
+    ]
+    .concat()
+    {
+        let is_dicom = path.extension().is_some_and(|ending| ending == "dcm");
+        let Ok(mut file) = std::fs::File::open(&path) else {
+            continue;
+        };
+        let Ok((meta, _)) = Meta::read(&mut file) else {
+            continue;
+        };
+        // DICOMDIR files are a medium's, no instances.
+        if is_dicom && meta.class.as_str() != "1.2.840.10008.1.3.10" {
+            found.insert(meta.instance.as_str().to_owned(), path);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Sends and says what was kept, refused with which status, or not taken.
+async fn kept(node: &Node, files: &[PathBuf]) -> BTreeMap<String, Vec<String>> {
+    let mut by_status: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files {
+        let sent = node.send(std::slice::from_ref(file)).await.unwrap();
+        let status = sent[0]
+            .status
+            .map_or("none".into(), |status| format!("{status:04X}"));
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        by_status.entry(status).or_default().push(name);
+    }
+    node.settled().await;
+    by_status
+}
+
+#[test]
+fn every_object_of_the_corpora_is_kept_bit_for_bit() {
+    run(async {
+        let files = corpus();
+        assert!(
+            files.len() > 80,
+            "only {} objects are installed",
+            files.len()
+        );
+        let mut open = settings();
+        open.max_instance_bytes = 200_000_000;
+        let node = Node::start(open.clone()).await;
+        node.disk
+            .0
+            .store(u64::MAX, std::sync::atomic::Ordering::SeqCst);
+        let by_status = kept(&node, &files).await;
+        let good = by_status.get("0000").map_or(0, Vec::len);
+        // Truncated objects, lengths that lie, heads that name another instance,
+        // and color palettes, which are no images, are refused.
+        assert!(good >= 100, "{by_status:#?}");
+        let held = visible(node.data.path());
+        let digest = |path: &PathBuf| Digest::of(&data_set_of(path).unwrap());
+        let exact = files.iter().filter(|path| held.contains_key(&digest(path)));
+        assert_eq!(exact.count(), good, "kept, and not as sent");
+
+        // pynetdicom sends the same bytes.
+        let other = Node::start(open).await;
+        other
+            .disk
+            .0
+            .store(u64::MAX, std::sync::atomic::Ordering::SeqCst);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let ok: Vec<_> = files
+            .iter()
+            .filter(|path| held.contains_key(&digest(path)))
+            .collect();
+        let port = other.address.port().to_string();
+        tokio::task::block_in_place(|| {
+            // An association has 128 contexts at most.
+            for some in ok.chunks(40) {
+                let output = Command::new(root.join("target/setup/venv/bin/python"))
+                    .arg(root.join("tests/box/receive/pynetdicom_send.py"))
+                    .args([port.as_str(), "BONEBOX", "XRAY"])
+                    .args(some)
+                    .output()
+                    .unwrap();
+                let said = String::from_utf8_lossy(&output.stdout).into_owned();
+                let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
+                let stored = said.matches("0000").count();
+                assert_eq!(stored, some.len(), "{said}{wrong}");
+            }
+        });
+        other.settled().await;
+        assert_eq!(visible(other.data.path()).len(), held.len());
+        assert!(
+            visible(other.data.path())
+                .keys()
+                .all(|one| held.contains_key(one))
+        );
+        node.stop().await;
+        other.stop().await;
+    });
+}
