@@ -96,7 +96,7 @@ pub enum SendError {
         /// Where to.
         address: String,
         /// Why.
-        source: IdentityError,
+        source: Box<IdentityError>,
     },
     /// The peer refused the association.
     #[error("the association was refused: {0}")]
@@ -519,7 +519,7 @@ async fn connect(way: &Way) -> Result<Line, SendError> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let name = server_name(host).map_err(|source| SendError::Host {
         address: address.clone(),
-        source,
+        source: Box::new(source),
     })?;
     let connector = tokio_rustls::TlsConnector::from(tls.clone());
     let shaken = timeout(PATIENCE, connector.connect(name, socket)).await;
