@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Brings the programs that the benches measure against: dcmtk, Orthanc, gmsh and CalculiX
-# from Debian, pyamg from the Python package index (wheels for Debian 12's Python 3.11 on
-# x86_64; elsewhere the bench goes on without pyamg and says so).
+# Brings the programs that the benches measure against: dcmtk, Orthanc, gmsh, CalculiX
+# and gdcmanon from Debian, pyamg, dicom-anonymizer and dicognito from the Python package
+# index (wheels for Debian 12's Python 3.11 on x86_64; elsewhere the benches go on without
+# them and say so).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=setup/lib.sh
 . setup/lib.sh
 one_at_a_time
 
-mapfile -t missing < <(missing_packages gmsh=gmsh ccx=calculix-ccx storescu=dcmtk)
+mapfile -t missing < <(missing_packages gmsh=gmsh ccx=calculix-ccx storescu=dcmtk gdcmanon=libgdcm-tools)
 install_packages "${missing[@]}"
 # Orthanc's package would start a service: not at run level 1, and not for long.
 if ! have Orthanc; then
@@ -22,10 +23,10 @@ if cmp -s setup/bench-peers.lock "$folder/lock" && [ -x "$folder/bin/python" ]; 
 fi
 need_python
 if [ "$(uname -m) $("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" != "x86_64 3.11" ]; then
-    say "pyamg is left out: its pinned wheels are for Python 3.11 on x86_64."
+    say "the Python peers are left out: their pinned wheels are for Python 3.11 on x86_64."
     exit 0
 fi
-say "fetching pyamg, numpy and scipy into $folder: 55 MB, 180 MB unpacked, about 20 s."
+say "fetching pyamg, numpy, scipy, pydicom and two de-identifiers into $folder: 58 MB, 190 MB unpacked, about 20 s."
 rm -rf "$folder"
 "$python" -m venv --without-pip "$folder"
 work=$(mktemp -d "$kept/work.XXXXXX")

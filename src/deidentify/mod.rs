@@ -15,11 +15,14 @@ mod inflate;
 mod keep;
 mod object;
 mod options;
+mod pixels;
 mod prepare;
 mod read;
+mod regions;
 mod rules;
 mod settings;
 mod study;
+mod text;
 mod values;
 mod write;
 
@@ -32,10 +35,12 @@ use crate::identity::PseudonymKey;
 use crate::names::Digest;
 use crate::names::Project;
 use crate::names::Pseudonym;
+use crate::profile::Choice;
 use crate::profile::Edition;
 use crate::profile::Options;
 use crate::study::PseudonymousImage;
 
+pub use regions::{RegionError, RegionRule, parse_regions};
 pub use rules::Counts;
 pub use settings::SettingsError;
 pub use study::{Input, Report, deidentify_study};
@@ -72,6 +77,8 @@ pub enum Reason {
     NotGray,
     /// Graphics lie in unused bits of the pixels.
     EmbeddedOverlay,
+    /// Text, or a region to blank, lies in compressed pixels.
+    TextInCompressed,
     /// The instances of the study name different patients or studies.
     MixedPatients,
 }
@@ -95,6 +102,7 @@ impl Reason {
             Self::PixelsIncomplete => "pixels-incomplete",
             Self::NotGray => "not-gray",
             Self::EmbeddedOverlay => "embedded-overlay",
+            Self::TextInCompressed => "text-in-compressed-pixels",
             Self::MixedPatients => "mixed-patients",
         }
     }
@@ -127,6 +135,9 @@ impl Reason {
             Self::PixelsIncomplete => "The pixels are shorter than rows and columns demand.",
             Self::NotGray => "Radiographs and CT images are gray; this one is not.",
             Self::EmbeddedOverlay => "Graphics are hidden in unused bits of the pixels.",
+            Self::TextInCompressed => {
+                "Text seems to be burned into compressed pixels, which are not changed here."
+            }
             Self::MixedPatients => "The images of this study name different patients or studies.",
         }
     }
@@ -190,6 +201,8 @@ pub struct Profile {
     pub edition: &'static Edition,
     /// The options of the profile that are on.
     pub options: Options,
+    /// Rectangles of pixels to blank by rule.
+    pub regions: Vec<RegionRule>,
     /// Copies files unchanged, for the positive control of the leak tests.
     #[cfg(feature = "test-hooks")]
     pub unchanged: bool,
@@ -203,6 +216,7 @@ impl Profile {
             project,
             edition: Edition::newest(),
             options: Options::none(),
+            regions: Vec::new(),
             #[cfg(feature = "test-hooks")]
             unchanged: false,
         }
@@ -218,14 +232,14 @@ impl Profile {
     }
 
     /// The method as it stands in each object (0012,0063): a value for the
-    /// profile and one for each option.
-    fn method(&self) -> String {
+    /// profile and one for each option that was at work.
+    fn method(&self, done: &[Choice]) -> String {
         let mut each = vec![format!(
             "PS3.15 {} Basic; bonebox {}",
             self.edition.name(),
             env!("CARGO_PKG_VERSION")
         )];
-        each.extend(self.options.iter().map(|choice| choice.name().to_owned()));
+        each.extend(done.iter().map(|choice| choice.name().to_owned()));
         each.join("\\")
     }
 }

@@ -19,6 +19,11 @@ pub(super) const BURNED_IN_UNKNOWN: &str = "burned-in-annotation-unknown";
 pub(super) const IMAGE_TYPE_ABSENT: &str = "image-type-absent";
 pub(super) const COMPRESSED: &str = "compressed-stream-not-searched";
 
+/// Whether a flag says that a compressed stream was not searched.
+pub(super) fn is_compressed(flag: &str) -> bool {
+    flag == COMPRESSED
+}
+
 /// An object that may pass, and how.
 #[derive(Debug)]
 pub(super) struct Admitted {

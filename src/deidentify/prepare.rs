@@ -11,6 +11,7 @@ use dicom_core::{Tag, VR};
 use super::element::{Element, find, text};
 use super::object::{Admitted, admit};
 use super::options::{age_band_of, character_set};
+use super::pixels::{Blanking, search, settle};
 use super::read::{Object, Pixels, Source, read};
 use super::rules::{Cleaner, Counts};
 use super::{DeidentifyError, InstanceReport, Profile, Reason, write};
@@ -38,6 +39,7 @@ struct Copying {
     length: u64,
     pad: bool,
     is_swapped: bool,
+    blanking: Blanking,
 }
 
 pub(super) fn prepare(
@@ -47,7 +49,9 @@ pub(super) fn prepare(
 ) -> Result<Prepared, DeidentifyError> {
     let file = File::open(input).map_err(|source| DeidentifyError::Read { source })?;
     let object = read(file)?;
-    let admitted = admit(&object, &profile.options)?;
+    let mut admitted = admit(&object, &profile.options)?;
+    let blanking = search(input, &object, &admitted, profile)?;
+    settle(&mut admitted, &blanking);
     let old_study = Phi::new(text(&object.elements, Tag(0x0020, 0x000d)).to_owned());
     let pseudonym = pseudonym(&object, &old_study, key);
     let age_band = age_band(&object, profile);
@@ -79,7 +83,11 @@ pub(super) fn prepare(
     if let Some(band) = age_band {
         put(&mut elements, band);
     }
-    sign(&mut elements, &pseudonym, profile);
+    if !blanking.rectangles.is_empty() {
+        counts.replaced += 1;
+        counts.note("text-in-pixels");
+    }
+    sign(&mut elements, &pseudonym, profile, &blanking);
     let uid = |element| text(&elements, element).to_owned();
     let (sop_class, instance_uid) = (uid(Tag(0x0008, 0x0016)), uid(Tag(0x0008, 0x0018)));
     let mut head = write::preamble_and_meta(&sop_class, &instance_uid, &transfer_syntax);
@@ -89,7 +97,7 @@ pub(super) fn prepare(
             let length = pixel_length(&pixels, &admitted)?;
             let tag = Tag(0x7fe0, 0x0010);
             write::head(&mut head, tag, vr(&pixels), length, encoding);
-            Some(Copying::of(&pixels, admitted.pixel_bytes))
+            Some(Copying::of(&pixels, admitted.pixel_bytes, blanking))
         }
         None => None,
     };
@@ -119,12 +127,13 @@ pub(super) fn prepare(
 }
 
 impl Copying {
-    fn of(pixels: &Pixels, length: u64) -> Self {
+    fn of(pixels: &Pixels, length: u64, blanking: Blanking) -> Self {
         Self {
             start: pixels.start,
             length,
             pad: pixels.fragments.is_none() && length % 2 == 1,
             is_swapped: pixels.is_swapped,
+            blanking,
         }
     }
 }
@@ -175,7 +184,12 @@ fn age_band(object: &Object, profile: &Profile) -> Option<Element> {
 }
 
 /// Writes the pseudonym and what was done (PS3.15 E.1, PS3.3 C.7.1.1, C.12.1).
-fn sign(elements: &mut Vec<Element>, pseudonym: &Pseudonym, profile: &Profile) {
+fn sign(
+    elements: &mut Vec<Element>,
+    pseudonym: &Pseudonym,
+    profile: &Profile,
+    blanking: &Blanking,
+) {
     let code = |(value, meaning): (&str, &str)| {
         vec![
             Element::text(Tag(0x0008, 0x0100), VR::SH, value),
@@ -184,7 +198,13 @@ fn sign(elements: &mut Vec<Element>, pseudonym: &Pseudonym, profile: &Profile) {
         ]
     };
     let mut done = vec![("113100", "Basic Application Confidentiality Profile")];
-    done.extend(profile.options.iter().map(Choice::code));
+    // What did not look at the pixels does not say that they are clean.
+    let cleaned = blanking.searched || !blanking.rectangles.is_empty();
+    let at_work = profile.options.iter();
+    let at_work: Vec<Choice> = at_work
+        .filter(|choice| *choice != Choice::Pixels || cleaned)
+        .collect();
+    done.extend(at_work.iter().copied().map(Choice::code));
     done.sort_unstable();
     done.dedup();
     let dates = if profile.options.has(Choice::DatesFull) {
@@ -198,12 +218,16 @@ fn sign(elements: &mut Vec<Element>, pseudonym: &Pseudonym, profile: &Profile) {
         Element::text(Tag(0x0010, 0x0010), VR::PN, pseudonym.as_str()),
         Element::text(Tag(0x0010, 0x0020), VR::LO, pseudonym.as_str()),
         Element::text(Tag(0x0012, 0x0062), VR::CS, "YES"),
-        Element::text(Tag(0x0012, 0x0063), VR::LO, &profile.method()),
+        Element::text(Tag(0x0012, 0x0063), VR::LO, &profile.method(&at_work)),
         Element::sequence(Tag(0x0012, 0x0064), done.into_iter().map(code).collect()),
         Element::text(Tag(0x0028, 0x0303), VR::CS, dates),
     ];
     for own in ours {
         put(elements, own);
+    }
+    if !blanking.rectangles.is_empty() {
+        let burned_in = Tag(0x0028, 0x0301);
+        put(elements, Element::text(burned_in, VR::CS, "NO"));
     }
 }
 
@@ -236,7 +260,7 @@ impl Prepared {
         };
         let done = if self.unchanged {
             let source = Source::open(&self.input, None);
-            source.and_then(|source| out.copy(source, u64::MAX, |_| ()))
+            source.and_then(|source| out.copy(source, u64::MAX, |_, _| ()))
         } else {
             self.put(&mut out)
         };
@@ -264,14 +288,14 @@ impl Prepared {
         source
             .seek(SeekFrom::Start(pixels.start))
             .map_err(reading)?;
-        let is_swapped = pixels.is_swapped;
         let before = out.size;
-        out.copy(source, pixels.length, |bytes| {
-            if is_swapped {
+        out.copy(source, pixels.length, |offset, bytes| {
+            if pixels.is_swapped {
                 for word in bytes.chunks_exact_mut(2) {
                     word.swap(0, 1);
                 }
             }
+            pixels.blanking.blank(offset, bytes);
         })?;
         if out.size - before != pixels.length {
             return Err(reading(io::ErrorKind::UnexpectedEof.into()));
@@ -295,15 +319,16 @@ impl Out {
     }
 
     /// Copies at most so many bytes, in pieces of whole words, each changed on
-    /// its way.
+    /// its way by where it starts.
     fn copy(
         &mut self,
         source: impl Read,
         length: u64,
-        change: impl Fn(&mut [u8]),
+        change: impl Fn(u64, &mut [u8]),
     ) -> Result<(), DeidentifyError> {
         let mut source = source.take(length);
         let mut buffer = vec![0; 256 << 10];
+        let start = self.size;
         loop {
             let mut filled = 0;
             while filled < buffer.len() {
@@ -317,7 +342,7 @@ impl Out {
             if filled == 0 {
                 return Ok(());
             }
-            change(&mut buffer[..filled]);
+            change(self.size - start, &mut buffer[..filled]);
             self.put(&buffer[..filled])?;
         }
     }

@@ -3,12 +3,14 @@
 //! ```toml
 //! project = "wrist-study"   # names the key's use; default: files
 //! edition = "2026c"         # refused when the program does not have it
-//! options = ["retain-modified-dates"]   # default: retain-age-band-and-sex
+//! options = ["retain-modified-dates"]   # default: clean-pixel-data and
+//!                            # retain-age-band-and-sex
+//! regions = '''{ Modality.equals("CR") } (0,0,2592,80)'''  # to blank, in CTP's form
 //! ```
 
 use serde::Deserialize;
 
-use super::Profile;
+use super::{Profile, RegionError, parse_regions};
 use crate::profile::Edition;
 use crate::profile::Options;
 use crate::profile::OptionsError;
@@ -33,6 +35,9 @@ pub enum SettingsError {
     /// An option that is not known, or two that exclude each other.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// The rectangles to blank cannot be read.
+    #[error(transparent)]
+    Regions(#[from] RegionError),
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,6 +47,8 @@ struct Raw {
     project: String,
     edition: Option<String>,
     options: Option<Vec<String>>,
+    #[serde(default)]
+    regions: String,
 }
 
 fn files() -> String {
@@ -70,6 +77,7 @@ impl Profile {
         };
         Ok(Self {
             options,
+            regions: parse_regions(&raw.regions)?,
             ..Self::basic(project)
         })
     }
@@ -94,6 +102,7 @@ mod tests {
         assert_eq!(none.options, Options::none());
         check("options = ['retain-names']", "retain-names");
         check("optoins = []", "optoins");
+        check("regions = '{ Modallity'", "rule 1");
         check("project = 'Not A Name'", "project");
     }
 }

@@ -354,6 +354,14 @@ const CODES: &[CodeText] = &[
         NONE,
     ),
     code(
+        "quarantine.text-in-compressed-pixels",
+        [
+            "圧縮画素に文字が焼き込まれている可能性があります。",
+            "Text seems to be burned into compressed pixels.",
+        ],
+        NONE,
+    ),
+    code(
         "quarantine.embedded-overlay",
         [
             "画素の未使用ビットに図形が含まれています。",
@@ -366,6 +374,14 @@ const CODES: &[CodeText] = &[
         [
             "1 つの検査に異なる患者または検査の画像が混ざっています。",
             "The images of the study name different patients or studies.",
+        ],
+        NONE,
+    ),
+    code(
+        "flag.text-blanked",
+        [
+            "画素に焼き込まれた文字を検出し、塗りつぶしました。",
+            "Text burned into the pixels was found and blanked.",
         ],
         NONE,
     ),

@@ -130,7 +130,7 @@ impl Options {
     /// keeps the reconstruction working.
     #[must_use]
     pub fn shipped() -> Self {
-        Self(BTreeSet::from([Choice::AgeBandAndSex]))
+        Self(BTreeSet::from([Choice::Pixels, Choice::AgeBandAndSex]))
     }
 
     /// Options by their names.

@@ -1,6 +1,7 @@
 //! The appliance from outside: one binary, a file a subject.
 
 mod answers;
+mod burned;
 mod central;
 mod dashboard;
 mod deidentify;
