@@ -31,6 +31,7 @@ pub mod audit;
 // Floor 2: furniture. Files are renamed and deleted only where an allow stands.
 pub mod config;
 pub mod identity;
+pub mod vault;
 #[allow(clippy::disallowed_methods, reason = "owns files")]
 pub mod store;
 #[allow(clippy::disallowed_methods, reason = "owns files")]

@@ -16,6 +16,7 @@ use bonebox::identity::{BoxIdentity, ServerFiles, TlsVersions};
 use bonebox::pipeline::{self, Pipeline, Running, worker};
 use bonebox::spool::Spool;
 use bonebox::store::{Outbox, Store};
+use bonebox::vault::Vault;
 use bonebox::workbench::{self, Verdict};
 use bonebox::{central, forward, receive};
 use clap::{Args, Parser, Subcommand};
@@ -295,6 +296,7 @@ async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
         spool: spool.clone(),
         outbox: outbox.clone(),
         identity: Arc::clone(&identity),
+        vault: Arc::new(Vault::open(&data, &identity, clock.clone())?),
         clock: clock.clone(),
         program: std::env::current_exe().context("finding this program")?,
     });

@@ -12,6 +12,7 @@ pub use rejections::{Caller, Rejected, Rejection, Rejections};
 
 use crate::clock::Moment;
 use crate::names::Digest;
+use crate::names::Role;
 
 /// What could not be sealed or verified.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,20 @@ pub enum AuditError {
         /// The first entry that does not fit.
         number: u64,
     },
+}
+
+/// Why a person was revealed. A list, not words: no name can stand in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// A question about the patient's care.
+    ClinicalQuestion,
+    /// The images may be another patient's.
+    WrongPatientSuspected,
+    /// The patient asks what is held, or withdraws.
+    PatientRequest,
+    /// The hospital checks the box.
+    Inspection,
 }
 
 /// What can happen.
@@ -103,6 +118,17 @@ pub enum Event {
     TroubleCleared {
         /// The trouble's code.
         code: String,
+    },
+    /// The vault opened who a pseudonym is.
+    PersonRevealed {
+        /// Whose.
+        pseudonym: String,
+        /// The account that asked.
+        who: String,
+        /// The role that it asked in.
+        role: Role,
+        /// Why.
+        why: Why,
     },
     /// A person asked for something.
     Requested {

@@ -14,6 +14,8 @@ use crate::names::AeTitle;
 use crate::names::Digest;
 use crate::names::LegalBasis;
 use crate::names::Project;
+use crate::profile::Options;
+use crate::profile::RegionRule;
 
 mod central;
 mod raw;
@@ -175,6 +177,45 @@ pub struct ProjectSettings {
     pub name: Project,
     /// The ground on which its results may leave.
     pub basis: LegalBasis,
+    /// Options of the de-identification profile.
+    pub options: Options,
+    /// Which of the project's keys makes its pseudonyms: a new number, and
+    /// nobody can link what was before with what comes.
+    pub key_version: u32,
+    /// Rectangles of pixels to blank by rule.
+    pub regions: Vec<RegionRule>,
+}
+
+/// When a study belongs to a project: all that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct When {
+    /// The sender's name in `dicom.sources`.
+    pub source: Option<String>,
+    /// Station Name.
+    pub station: Option<String>,
+    /// How the Accession Number begins.
+    pub accession_prefix: Option<String>,
+}
+
+impl When {
+    fn holds(&self, source: &str, station: &str, accession: &str) -> bool {
+        let same = |wanted: &Option<String>, found: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == found)
+        };
+        let prefix = self.accession_prefix.as_deref();
+        same(&self.source, source)
+            && same(&self.station, station)
+            && prefix.is_none_or(|prefix| accession.starts_with(prefix))
+    }
+}
+
+/// A project besides the default, and what belongs to it.
+#[derive(Debug, Clone)]
+pub struct ProjectRule {
+    /// What belongs to it.
+    pub when: When,
+    /// The project.
+    pub project: ProjectSettings,
 }
 
 /// Storage.
@@ -201,12 +242,35 @@ pub struct Settings {
     pub inference: InferenceSettings,
     /// Processes.
     pub processes: ProcessSettings,
-    /// The project.
+    /// The project of what no rule names.
     pub project: ProjectSettings,
+    /// Projects by rule; the first that fits is the study's.
+    pub projects: Vec<ProjectRule>,
     /// The node alone: receive, keep, export; no de-identification.
     pub receive_only: bool,
     /// The file they came from, for the child processes; `None`: shipped ones.
     pub file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Which key a project's pseudonyms have; the first for a project that is
+    /// no longer in the settings.
+    #[must_use]
+    pub fn key_version(&self, name: &Project) -> u32 {
+        let rules = self.projects.iter().map(|rule| &rule.project);
+        let mut all = std::iter::once(&self.project).chain(rules);
+        all.find(|project| project.name == *name)
+            .map_or(1, |project| project.key_version)
+    }
+
+    /// The one project of an image, by who sent it and what it says.
+    #[must_use]
+    pub fn project_of(&self, source: &str, station: &str, accession: &str) -> &ProjectSettings {
+        let mut rules = self.projects.iter();
+        rules
+            .find(|rule| rule.when.holds(source, station, accession))
+            .map_or(&self.project, |rule| &rule.project)
+    }
 }
 
 /// Reads the box's settings: the shipped ones, then a file over them, then

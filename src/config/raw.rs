@@ -8,9 +8,11 @@ use serde::Deserialize;
 
 use super::{
     CentralLink, CommitmentTarget, ConfigError, DicomSettings, DicomTls, InferenceSettings,
-    ProcessSettings, ProjectSettings, Provider, Settings, Source, StorageSettings,
+    ProcessSettings, ProjectRule, ProjectSettings, Provider, Settings, Source, StorageSettings, When,
 };
 use crate::names::LegalBasis;
+use crate::profile::Options;
+use crate::profile::parse_regions;
 
 /// The box's settings file. Every key is explained in
 /// `firmware-config/default.toml`.
@@ -25,6 +27,8 @@ pub struct Raw {
     pub inference: RawInference,
     pub processes: RawProcesses,
     pub project: RawProject,
+    #[serde(default)]
+    pub projects: Vec<RawRule>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -131,6 +135,29 @@ pub struct RawProcesses {
 pub struct RawProject {
     pub name: String,
     pub legal_basis: LegalBasis,
+    pub options: Vec<String>,
+    pub key_version: u32,
+    pub regions: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "default.toml explains each key")]
+pub struct RawRule {
+    pub name: String,
+    pub legal_basis: LegalBasis,
+    pub options: Option<Vec<String>>,
+    #[serde(default = "first_key")]
+    pub key_version: u32,
+    #[serde(default)]
+    pub regions: String,
+    pub source: Option<String>,
+    pub station: Option<String>,
+    pub accession_prefix: Option<String>,
+}
+
+fn first_key() -> u32 {
+    1
 }
 
 /// The reference central's settings file.
@@ -235,21 +262,34 @@ impl Raw {
                 1.0..=3600.0,
             ),
         };
-        let project = faults.take("project.name", self.project.name.parse());
-        let basis = self.project.legal_basis;
+        let shipped = self.project.options.clone();
+        let project = self.project.check(&mut faults, "project");
+        let mut projects = Vec::new();
+        for (index, rule) in self.projects.into_iter().enumerate() {
+            projects.extend(rule.check(&mut faults, &format!("projects[{index}]"), &shipped));
+        }
+        let names = projects.iter().map(|rule| &rule.project.name);
+        let names: std::collections::BTreeSet<_> =
+            names.chain(project.iter().map(|p| &p.name)).collect();
+        faults.require(
+            "projects",
+            project.is_none() || names.len() == projects.len() + 1,
+            "every project needs a name of its own",
+        );
         let storage = StorageSettings {
             data: self.storage.data,
             reserve_bytes: self.storage.reserve_mb.saturating_mul(MB),
         };
         match (dicom, dashboard, project) {
-            (Some(dicom), Some(dashboard), Some(name)) if faults.0.is_empty() => Ok(Settings {
+            (Some(dicom), Some(dashboard), Some(project)) if faults.0.is_empty() => Ok(Settings {
                 storage,
                 dicom,
                 dashboard,
                 central,
                 inference,
                 processes,
-                project: ProjectSettings { name, basis },
+                project,
+                projects,
                 receive_only: false,
                 file: file.map(Path::to_owned),
             }),
@@ -258,6 +298,50 @@ impl Raw {
                 faults: faults.0,
             }),
         }
+    }
+}
+
+impl RawProject {
+    fn check(self, faults: &mut Faults, key: &str) -> Option<ProjectSettings> {
+        let name = faults.take(&format!("{key}.name"), self.name.parse());
+        let options = faults.take(&format!("{key}.options"), Options::parse(&self.options));
+        let regions = faults.take(&format!("{key}.regions"), parse_regions(&self.regions));
+        faults.require(
+            &format!("{key}.key_version"),
+            (1..=1_000_000).contains(&self.key_version),
+            "must be 1 to 1000000",
+        );
+        Some(ProjectSettings {
+            name: name?,
+            basis: self.legal_basis,
+            options: options?,
+            key_version: self.key_version,
+            regions: regions?,
+        })
+    }
+}
+
+impl RawRule {
+    fn check(self, faults: &mut Faults, key: &str, shipped: &[String]) -> Option<ProjectRule> {
+        let when = When {
+            source: self.source,
+            station: self.station,
+            accession_prefix: self.accession_prefix,
+        };
+        faults.require(
+            key,
+            when != When::default(),
+            "needs source, station or accession_prefix: without them it would take every study",
+        );
+        let project = RawProject {
+            name: self.name,
+            legal_basis: self.legal_basis,
+            options: self.options.unwrap_or_else(|| shipped.to_vec()),
+            key_version: self.key_version,
+            regions: self.regions,
+        };
+        let project = project.check(faults, key)?;
+        Some(ProjectRule { when, project })
     }
 }
 

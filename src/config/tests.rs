@@ -52,6 +52,33 @@ fn every_shipped_key_is_explained() {
 }
 
 #[test]
+fn a_study_belongs_to_exactly_one_project() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("box.toml");
+    let text = "[[projects]]\nname = 'trial'\nlegal_basis = 'research-consent'\n\
+                source = 'room 2'\naccession_prefix = 'T-'\noptions = ['retain-modified-dates']\n\
+                [[projects]]\nname = 'room-2'\nlegal_basis = 'none'\nsource = 'room 2'\n";
+    std::fs::write(&file, text).unwrap();
+    let settings = load(Some(&file), &[]).unwrap();
+    let of = |source, station, accession| {
+        let project = settings.project_of(source, station, accession);
+        project.name.as_str().to_owned()
+    };
+    assert_eq!(of("room 2", "", "T-77"), "trial");
+    assert_eq!(of("room 2", "", "77"), "room-2");
+    assert_eq!(of("room 1", "", "T-77"), "default");
+    let shipped = &settings.project.options;
+    assert_eq!(&settings.projects[1].project.options, shipped);
+    let text = fault(
+        "[[projects]]\nname = 'default'\nlegal_basis = 'none'\noptions = ['retain-names']\n\
+         key_version = 0\nregions = '{ x'\n",
+    );
+    for named in ["retain-names", "key_version", "regions", "every study"] {
+        assert!(text.contains(named), "{named}: {text}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_named() {
     let text = fault("[dicom]\nport = 104\n");
     assert!(text.contains("port") && text.contains("box.toml"), "{text}");

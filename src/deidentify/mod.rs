@@ -17,8 +17,8 @@ mod object;
 mod options;
 mod pixels;
 mod prepare;
+mod project;
 mod read;
-mod regions;
 mod rules;
 mod settings;
 mod study;
@@ -38,9 +38,11 @@ use crate::names::Pseudonym;
 use crate::profile::Choice;
 use crate::profile::Edition;
 use crate::profile::Options;
+use crate::profile::RegionRule;
 use crate::study::PseudonymousImage;
+use crate::vault::VaultError;
 
-pub use regions::{RegionError, RegionRule, parse_regions};
+pub use project::choose_project;
 pub use rules::Counts;
 pub use settings::SettingsError;
 pub use study::{Input, Report, deidentify_study};
@@ -81,6 +83,10 @@ pub enum Reason {
     TextInCompressed,
     /// The instances of the study name different patients or studies.
     MixedPatients,
+    /// The instances of the study belong to different projects.
+    MixedProjects,
+    /// The patient withdrew.
+    Withdrawn,
 }
 
 impl Reason {
@@ -104,6 +110,8 @@ impl Reason {
             Self::EmbeddedOverlay => "embedded-overlay",
             Self::TextInCompressed => "text-in-compressed-pixels",
             Self::MixedPatients => "mixed-patients",
+            Self::MixedProjects => "mixed-projects",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
@@ -139,6 +147,8 @@ impl Reason {
                 "Text seems to be burned into compressed pixels, which are not changed here."
             }
             Self::MixedPatients => "The images of this study name different patients or studies.",
+            Self::MixedProjects => "The images of this study belong to different projects.",
+            Self::Withdrawn => "This patient withdrew: nothing of theirs is processed.",
         }
     }
 }
@@ -166,6 +176,13 @@ pub enum DeidentifyError {
         /// The system's answer.
         source: io::Error,
     },
+    /// The vault could not be asked or written. The study keeps its state.
+    #[error("cannot keep who the patient is")]
+    Vault {
+        /// The vault's answer.
+        #[from]
+        source: VaultError,
+    },
     /// The pseudonymous file could not be written and synced. What is left of
     /// it has no bytes and stands in no list.
     #[error("cannot write the pseudonymous object")]
@@ -187,7 +204,7 @@ impl DeidentifyError {
     pub const fn remedy(&self) -> Remedy {
         match self {
             Self::Quarantine(_) => Remedy::Hold,
-            Self::Read { .. } | Self::Write { .. } => Remedy::Retry,
+            Self::Read { .. } | Self::Vault { .. } | Self::Write { .. } => Remedy::Retry,
         }
     }
 }

@@ -9,11 +9,12 @@ use dicom_core::Tag;
 use super::element::{Element, find, text};
 use super::object::{Admitted, is_compressed};
 use super::read::{Object, Source};
-use super::regions::{Region, regions_of};
 use super::text::{Rectangle, Rows, find_text};
 use super::{DeidentifyError, Profile, Reason};
 use crate::profile::Choice;
 use crate::profile::Definition;
+use crate::profile::Region;
+use crate::profile::regions_of;
 use crate::raster::read_radiograph;
 
 /// What is done to the pixels.
@@ -144,7 +145,15 @@ pub(super) fn search(
     let Some(pixels) = &object.pixels else {
         return Ok(Blanking::default());
     };
-    let regions = regions_of(&profile.regions, &object.elements);
+    let value = |tag| {
+        let element = find(&object.elements, tag);
+        let number = element
+            .and_then(Element::us)
+            .map(|number| number.to_string());
+        let text = element.and_then(Element::ascii).unwrap_or_default();
+        number.unwrap_or_else(|| text.to_owned())
+    };
+    let regions = regions_of(&profile.regions, &value);
     let is_radiograph = matches!(admitted.definition, Definition::Cr | Definition::Dx);
     let wanted = is_radiograph && profile.options.has(Choice::Pixels);
     if pixels.fragments.is_some() {

@@ -21,11 +21,14 @@ use crate::names::Hasher;
 use crate::names::Phi;
 use crate::names::Pseudonym;
 use crate::profile::Choice;
+use crate::vault::Person;
 
 /// An object that passes, its new head, and where its pixels lie.
 pub(super) struct Prepared {
     input: PathBuf,
     deflated_at: Option<u64>,
+    /// Who the patient is, for the vault; none without an ID.
+    pub(super) person: Option<Person>,
     head: Vec<u8>,
     pixels: Option<Copying>,
     pub(super) report: InstanceReport,
@@ -54,6 +57,7 @@ pub(super) fn prepare(
     settle(&mut admitted, &blanking);
     let old_study = Phi::new(text(&object.elements, Tag(0x0020, 0x000d)).to_owned());
     let pseudonym = pseudonym(&object, &old_study, key);
+    let person = person(&object);
     let age_band = age_band(&object, profile);
     let mut cleaner = Cleaner {
         edition: profile.edition,
@@ -104,6 +108,7 @@ pub(super) fn prepare(
     Ok(Prepared {
         input: input.to_owned(),
         deflated_at,
+        person,
         head,
         pixels,
         report: InstanceReport {
@@ -153,6 +158,23 @@ fn pixel_length(pixels: &Pixels, admitted: &Admitted) -> Result<u32, Reason> {
         None => u32::try_from(admitted.pixel_bytes.next_multiple_of(2))
             .map_err(|_| Reason::PixelsIncomplete),
     }
+}
+
+/// Who the patient is, as the object says; none when it names no ID.
+fn person(object: &Object) -> Option<Person> {
+    let value = |tag| {
+        let bytes = find(&object.elements, tag).map(Element::plain);
+        let text = String::from_utf8_lossy(bytes.unwrap_or_default());
+        let padding = |c: char| c == ' ' || c == '\0';
+        Phi::new(text.trim_matches(padding).to_owned())
+    };
+    let person = Person {
+        issuer: value(Tag(0x0010, 0x0021)),
+        id: value(Tag(0x0010, 0x0020)),
+        name: value(Tag(0x0010, 0x0010)),
+        birth_date: value(Tag(0x0010, 0x0030)),
+    };
+    (!person.id.open().trim().is_empty()).then_some(person)
 }
 
 /// The patient's pseudonym: of issuer and ID, or of the study when there is no ID.

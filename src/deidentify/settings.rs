@@ -10,10 +10,12 @@
 
 use serde::Deserialize;
 
-use super::{Profile, RegionError, parse_regions};
+use super::Profile;
 use crate::profile::Edition;
 use crate::profile::Options;
 use crate::profile::OptionsError;
+use crate::profile::RegionError;
+use crate::profile::parse_regions;
 
 /// Why a profile file was refused.
 #[derive(Debug, thiserror::Error)]

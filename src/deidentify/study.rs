@@ -19,6 +19,7 @@ use crate::names::Uid;
 use crate::study::DeidentifiedEvidence;
 use crate::study::FileEntry;
 use crate::study::Quarantined;
+use crate::vault::Vault;
 
 /// An identified file of the study's closed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +90,7 @@ pub fn deidentify_study(
     folder: &Path,
     profile: &Profile,
     key: &PseudonymKey,
+    vault: &Vault,
 ) -> Result<Report, DeidentifyError> {
     let mut report = Report {
         project: profile.project.clone(),
@@ -119,6 +121,18 @@ pub fn deidentify_study(
         let mixed = mixed.map(|(input, _)| quarantined(input, Reason::MixedPatients));
         report.quarantined.extend(mixed);
         return Ok(report);
+    }
+    if let Some((_, first)) = passed.first()
+        && let Some(person) = &first.person
+    {
+        if vault.has_withdrawn(&person.issuer, &person.id)? {
+            let gone = passed.iter();
+            let gone = gone.map(|(input, _)| quarantined(input, Reason::Withdrawn));
+            report.quarantined.extend(gone);
+            return Ok(report);
+        }
+        // Before the first file: a pseudonym without its person cannot be.
+        vault.remember(&profile.project, &first.report.pseudonym, person)?;
     }
     for (index, (_, prepared)) in passed.into_iter().enumerate() {
         let name = format!("{:04}.dcm", index + 1);

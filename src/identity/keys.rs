@@ -186,10 +186,18 @@ impl BoxIdentity {
     }
 
     /// The key of a project's pseudonyms. Projects cannot be linked: each has
-    /// its own.
+    /// its own, and so has each version of a project's key; the first is 1.
     #[must_use]
-    pub fn pseudonym_key(&self, project: &Project) -> PseudonymKey {
-        PseudonymKey::from_secret(&self.master.derive(&["project", project.as_str()]))
+    pub fn pseudonym_key(&self, project: &Project, version: u32) -> PseudonymKey {
+        let name = project.as_str();
+        let secret = match version {
+            0 | 1 => self.master.derive(&["project", name]),
+            later => {
+                let later = later.to_string();
+                self.master.derive(&["project", name, "version", &later])
+            }
+        };
+        PseudonymKey::from_secret(&secret)
     }
 
     /// A key for one purpose.
@@ -369,5 +377,13 @@ mod tests {
         let (audit, vault) = (identity.key(Purpose::Audit), identity.key(Purpose::Vault));
         assert_ne!(audit.expose(), vault.expose());
         assert_ne!(audit.hmac(&[b"ab", b"c"]), audit.hmac(&[b"a", b"bc"]));
+        // Projects, and the versions of a project's key, cannot be linked.
+        let of = |project: &str, version| {
+            let key = identity.pseudonym_key(&project.parse().unwrap(), version);
+            key.pseudonym("Hospital", "PID-0815")
+        };
+        assert_eq!(of("a", 1), of("a", 1));
+        assert_ne!(of("a", 1), of("a", 2));
+        assert_ne!(of("a", 1), of("b", 1));
     }
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 pub use keys::{BoxIdentity, Purpose, PurposeKey};
 pub use password::{PasswordHash, hash_password};
-pub use pseudonym::PseudonymKey;
+pub use pseudonym::{PseudonymKey, normalize};
 pub use tls::{ClientLink, ClientTls, ServerFiles, ServerTls, TlsVersions, server_name};
 
 /// Why a key, certificate or password could not be used. Texts name files and

@@ -108,7 +108,9 @@ impl fmt::Debug for PseudonymKey {
     }
 }
 
-fn normalize(text: &str) -> String {
+/// An issuer or ID as it is compared: what [`PseudonymKey::pseudonym`] says.
+#[must_use]
+pub fn normalize(text: &str) -> String {
     let narrow = |c: char| match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         '\u{3000}' | '\0' => ' ',

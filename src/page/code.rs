@@ -362,6 +362,22 @@ const CODES: &[CodeText] = &[
         NONE,
     ),
     code(
+        "quarantine.mixed-projects",
+        [
+            "検査の画像が複数のプロジェクトに該当します。",
+            "The study's images belong to different projects.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.withdrawn",
+        [
+            "患者が同意を撤回しています。処理しません。",
+            "The patient withdrew: nothing is processed.",
+        ],
+        NONE,
+    ),
+    code(
         "quarantine.embedded-overlay",
         [
             "画素の未使用ビットに図形が含まれています。",

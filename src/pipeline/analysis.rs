@@ -131,7 +131,8 @@ impl Pipeline {
     /// The study's own moment, shifted like its dates: no true date leaves, and
     /// a second run writes the same bytes.
     fn shifted(&self, person: &DeidentifiedEvidence, opened: Moment) -> Moment {
-        let key = self.parts.identity.pseudonym_key(&person.project);
+        let version = self.parts.settings.key_version(&person.project);
+        let key = self.parts.identity.pseudonym_key(&person.project, version);
         let days = i64::from(key.date_shift_days(&person.pseudonym));
         Moment::from_micros(
             opened

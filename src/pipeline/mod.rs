@@ -30,6 +30,7 @@ use crate::spool::SpoolError;
 use crate::store::Outbox;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::vault::Vault;
 use crate::wire::ModelStamp;
 
 mod analysis;
@@ -91,6 +92,8 @@ pub struct Parts {
     pub outbox: Outbox,
     /// Keys.
     pub identity: Arc<BoxIdentity>,
+    /// Who is who.
+    pub vault: Arc<Vault>,
     /// The time.
     pub clock: Clock,
     /// This program, to start its other processes.

@@ -5,12 +5,14 @@ use super::close::{Closing, closing};
 use super::troubles::next_try;
 use super::{Pipeline, PipelineError, TICK, chain};
 use crate::audit::Event;
+use crate::config::ProjectSettings;
 use crate::deidentify::DeidentifyError;
 use crate::deidentify::Input;
 use crate::deidentify::Profile;
 use crate::deidentify::Report;
+use crate::deidentify::choose_project;
 use crate::deidentify::deidentify_study;
-use crate::names::Project;
+use crate::names::LegalBasis;
 use crate::receive::settle_left;
 use crate::store::Timing;
 use crate::study::Deidentified;
@@ -118,13 +120,17 @@ impl Pipeline {
             let timing = self.timing(&id).await?;
             let done = self.take_person_out(&id).await?;
             match done {
-                Ok(report) => match report.evidence(self.parts.settings.project.basis) {
+                Ok((report, basis)) => match report.evidence(basis) {
                     Some(evidence) => self.commit_deidentified(study, evidence, timing).await?,
                     None => {
                         let detail = reasons(&report.quarantined);
                         self.hold_up(&id, TroubleCode::Quarantined, &detail).await?;
                     }
                 },
+                Err(DeidentifyError::Quarantine(reason)) => {
+                    self.hold_up(&id, TroubleCode::Quarantined, reason.code())
+                        .await?;
+                }
                 Err(error) => {
                     self.hold_up(&id, TroubleCode::DeidentifyFailed, &chain(&error))
                         .await?;
@@ -137,14 +143,14 @@ impl Pipeline {
     async fn take_person_out(
         &self,
         id: &StudyId,
-    ) -> Result<Result<Report, DeidentifyError>, PipelineError> {
+    ) -> Result<Result<(Report, LegalBasis), DeidentifyError>, PipelineError> {
         let (spool, store, id) = (
             self.parts.spool.clone(),
             self.parts.store.clone(),
             id.clone(),
         );
-        let project = self.parts.settings.project.name.clone();
-        let key = self.parts.identity.pseudonym_key(&project);
+        let (settings, identity) = (self.parts.settings.clone(), self.parts.identity.clone());
+        let vault = self.parts.vault.clone();
         self.blocking(move || {
             let rows = store.instances(&id)?;
             let inputs: Vec<Input> = rows
@@ -154,12 +160,19 @@ impl Pipeline {
                     path: spool.path(&row.file),
                 })
                 .collect();
+            let detail = store.study(&id)?;
+            let source = detail.map(|detail| detail.row.source).unwrap_or_default();
+            let project = match choose_project(&inputs, &source, &settings) {
+                Ok(project) => project,
+                Err(error) => return Ok(Err(error)),
+            };
+            let key = identity.pseudonym_key(&project.name, project.key_version);
             let out = spool.begin_pseudonymous(&id)?;
-            let report = deidentify_study(&inputs, &out, &profile(project), &key);
+            let report = deidentify_study(&inputs, &out, &profile(project), &key, &vault);
             if report.is_ok() {
                 spool.finish_pseudonymous(&id)?;
             }
-            Ok(report)
+            Ok(report.map(|report| (report, project.basis)))
         })
         .await
     }
@@ -257,12 +270,12 @@ fn reasons(quarantined: &[Quarantined]) -> String {
 
 /// The project's profile. A build for tests can switch the step off, so that
 /// the leak tests' scanner proves that it finds what it looks for.
-fn profile(project: Project) -> Profile {
-    #[cfg(not(feature = "test-hooks"))]
-    return Profile::shipped(project);
-    #[cfg(feature = "test-hooks")]
+fn profile(project: &ProjectSettings) -> Profile {
     Profile {
+        options: project.options.clone(),
+        regions: project.regions.clone(),
+        #[cfg(feature = "test-hooks")]
         unchanged: std::env::var_os("BONEBOX_TEST_KEEP_PERSON").is_some(),
-        ..Profile::shipped(project)
+        ..Profile::basic(project.name.clone())
     }
 }

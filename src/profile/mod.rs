@@ -12,6 +12,7 @@
 mod objects;
 mod options;
 mod private;
+mod regions;
 
 use std::sync::LazyLock;
 
@@ -20,6 +21,7 @@ use dicom_core::Tag;
 pub use objects::{Definition, Demand, multiplicity};
 pub use options::{Choice, Options, OptionsError};
 pub use private::safe_private;
+pub use regions::{Region, RegionError, RegionRule, parse_regions, regions_of};
 
 /// Why a table was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -200,7 +200,11 @@ impl Summary {
                 Err(DeidentifyError::Quarantine(reason)) => {
                     *summary.quarantined.entry(*reason).or_default() += 1;
                 }
-                Err(DeidentifyError::Read { .. } | DeidentifyError::Write { .. }) => {
+                Err(
+                    DeidentifyError::Read { .. }
+                    | DeidentifyError::Vault { .. }
+                    | DeidentifyError::Write { .. },
+                ) => {
                     summary.failed += 1;
                 }
             }

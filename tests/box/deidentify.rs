@@ -14,13 +14,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bonebox::clock::Clock;
 use bonebox::deidentify::{
     DeidentifyError, Input, InstanceReport, Profile, Reason, deidentify, deidentify_study,
 };
-use bonebox::identity::PseudonymKey;
+use bonebox::identity::{BoxIdentity, PseudonymKey};
 use bonebox::names::Digest;
 use bonebox::names::LegalBasis;
+use bonebox::names::Phi;
 use bonebox::profile::Options;
+use bonebox::vault::Vault;
 use dicom_core::{Tag, VR};
 use dicom_object::{DefaultDicomObject, open_file};
 
@@ -49,6 +52,12 @@ impl Bench {
         let mut bench = Self::new();
         bench.profile.options = Options::parse(options).unwrap();
         bench
+    }
+
+    /// A vault of this bench's own.
+    pub(crate) fn vault(&self) -> Vault {
+        let identity = BoxIdentity::open(&self.path("identity")).unwrap();
+        Vault::open(self.folder.path(), &identity, Clock::System).unwrap()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -448,8 +457,10 @@ fn a_study_is_one_patient() {
         &mut saved,
         &[(0x0008, 0x0016, VR::UI, "1.2.840.10008.5.1.4.1.1.7")],
     );
-    let run =
-        |inputs: &[Input]| deidentify_study(inputs, &out, &bench.profile, &bench.key).unwrap();
+    let vault = bench.vault();
+    let run = |inputs: &[Input]| {
+        deidentify_study(inputs, &out, &bench.profile, &bench.key, &vault).unwrap()
+    };
     let report = run(&inputs(&[pa.clone(), saved, lateral.clone()]));
     let names: Vec<_> = report.files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["0001.dcm", "0002.dcm"]);
@@ -461,6 +472,14 @@ fn a_study_is_one_patient() {
         let bytes = fs::read(out.join(&file.name)).unwrap();
         assert_eq!(file.digest, Digest::of(&bytes));
     }
+    // The vault knows who it is, and a withdrawal stops their return.
+    let (issuer, id) = (Phi::new(String::new()), Phi::new("PID0815".to_owned()));
+    let known = vault.find(&issuer, &id).unwrap();
+    assert_eq!(Some(&known[0].1), report.pseudonym.as_ref());
+    vault.withdraw(&issuer, &id).unwrap();
+    let again = run(&inputs(std::slice::from_ref(&pa)));
+    assert_eq!(again.quarantined[0].code, "withdrawn");
+    assert!(again.files.is_empty());
     put(&mut lateral, &[(0x0010, 0x0020, VR::LO, "SOMEONE ELSE")]);
     let report = run(&inputs(&[pa, lateral]));
     assert!(report.files.is_empty() && report.evidence(LegalBasis::Synthetic).is_none());

@@ -18,10 +18,8 @@ use dicom_core::Tag;
 use dicom_core::dictionary::DataDictionary as _;
 use dicom_dictionary_std::StandardDataDictionary;
 
-use super::element::{Element, find};
-
 /// Left, top, width and height.
-pub(super) type Region = [usize; 4];
+pub type Region = [usize; 4];
 
 /// A signature with its rectangles.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,24 +106,21 @@ impl Method {
 }
 
 impl Signature {
-    fn fits(&self, elements: &[Element]) -> bool {
+    fn fits(&self, value: &dyn Fn(Tag) -> String) -> bool {
         match self {
-            Self::All(all) => all.iter().all(|one| one.fits(elements)),
-            Self::Any(any) => any.iter().any(|one| one.fits(elements)),
-            Self::Not(one) => !one.fits(elements),
-            Self::Test(tag, method, wanted) => {
-                let element = find(elements, *tag);
-                let number = element.and_then(Element::us).map(|n| n.to_string());
-                let text = element.and_then(Element::ascii).unwrap_or_default();
-                method.holds(&number.unwrap_or_else(|| text.to_owned()), wanted)
-            }
+            Self::All(all) => all.iter().all(|one| one.fits(value)),
+            Self::Any(any) => any.iter().any(|one| one.fits(value)),
+            Self::Not(one) => !one.fits(value),
+            Self::Test(tag, method, wanted) => method.holds(&value(*tag), wanted),
         }
     }
 }
 
-/// The rectangles of the rules that fit an object.
-pub(super) fn regions_of(rules: &[RegionRule], elements: &[Element]) -> Vec<Region> {
-    let fitting = rules.iter().filter(|rule| rule.signature.fits(elements));
+/// The rectangles of the rules that fit an object, whose values are asked as
+/// text.
+#[must_use]
+pub fn regions_of(rules: &[RegionRule], value: &dyn Fn(Tag) -> String) -> Vec<Region> {
+    let fitting = rules.iter().filter(|rule| rule.signature.fits(value));
     fitting.flat_map(|rule| rule.regions.clone()).collect()
 }
 
@@ -249,7 +244,6 @@ fn tag(name: &str) -> Result<Tag, String> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use dicom_core::VR;
 
     const SCRIPT: &str = r#"Canon CXDI
         { Modality.equals("CR") * [0008,0070].containsIgnoreCase("canon") *
@@ -263,18 +257,20 @@ mod tests {
     fn rules_apply_by_their_signature() {
         let rules = parse_regions(SCRIPT).unwrap();
         assert_eq!(rules.len(), 2);
-        let object = |maker: &str, rows: u16| {
-            vec![
-                Element::text(Tag(0x0008, 0x0060), VR::CS, "CR"),
-                Element::text(Tag(0x0008, 0x0070), VR::LO, maker),
-                Element::bytes(Tag(0x0028, 0x0010), VR::US, rows.to_le_bytes().to_vec()),
-            ]
+        let found = |maker: &str, rows: &str| {
+            let value = |tag: Tag| match tag {
+                Tag(0x0008, 0x0060) => "CR".to_owned(),
+                Tag(0x0008, 0x0070) => maker.to_owned(),
+                Tag(0x0028, 0x0010) => rows.to_owned(),
+                _ => String::new(),
+            };
+            regions_of(&rules, &value)
         };
         let both = [[0, 0, 2592, 80], [0, 2512, 2592, 80]];
-        assert_eq!(regions_of(&rules, &object("CANON INC.", 2592)), both);
-        assert_eq!(regions_of(&rules, &object("Canon", 3001)), both);
-        assert!(regions_of(&rules, &object("CANON INC.", 2000)).is_empty());
-        assert!(regions_of(&rules, &object("AGFA", 2592)).is_empty());
+        assert_eq!(found("CANON INC.", "2592"), both);
+        assert_eq!(found("Canon", "3001"), both);
+        assert!(found("CANON INC.", "2000").is_empty());
+        assert!(found("AGFA", "2592").is_empty());
     }
 
     #[test]
