@@ -2,7 +2,6 @@
 
 mod answers;
 mod burned;
-mod canaries;
 mod central;
 mod dashboard;
 mod deidentify;
