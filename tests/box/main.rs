@@ -2,6 +2,7 @@
 
 mod answers;
 mod burned;
+mod canaries;
 mod central;
 mod dashboard;
 mod deidentify;

@@ -64,7 +64,7 @@ fn vr_of(tag: Tag) -> Option<VR> {
 /// All attributes to plant in: the table's, and the dictionary's whose value
 /// could hold a token: binary numbers get one longer than they may be. Text of
 /// numbers is left out where the table does not name it: a number is a number.
-fn attributes() -> &'static [(Tag, VR)] {
+pub(crate) fn attributes() -> &'static [(Tag, VR)] {
     static ALL: LazyLock<Vec<(Tag, VR)>> = LazyLock::new(search_attributes);
     &ALL
 }
