@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::{
     CentralLink, CommitmentTarget, ConfigError, DicomSettings, DicomTls, InferenceSettings,
-    ProcessSettings, ProjectRule, ProjectSettings, Provider, Settings, Source, StorageSettings, When,
+    ProcessSettings, ProjectRule, ProjectSettings, Provider, Settings, Source, StorageSettings,
+    When,
 };
 use crate::names::LegalBasis;
 use crate::profile::Options;

@@ -59,9 +59,9 @@ pub enum PhantomError {
     /// A generated solid lacks what every such bone has.
     #[error("the {0:?} that was generated has not all its landmarks")]
     Shapeless(Bone),
-    /// A generator is asked for that is not built.
-    #[error("generator {0} is not built")]
-    NotThereYet(&'static str),
+    /// Generator A is asked for another length than its template's.
+    #[error("generator A makes the distal 80 mm of a forearm, not {0} mm")]
+    Length(f64),
     /// A generated surface is not one.
     #[error("generating a surface")]
     Geometry(#[from] GeometryError),

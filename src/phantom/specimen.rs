@@ -96,7 +96,7 @@ impl Specimen {
     pub fn draw_to(generator: Generator, seed: u64, length_mm: f64) -> Result<Self, PhantomError> {
         match generator {
             Generator::A if (length_mm - SPECIMEN_LENGTH_MM).abs() < 1e-9 => a::draw(seed),
-            Generator::A => Err(PhantomError::NotThereYet(generator.name())),
+            Generator::A => Err(PhantomError::Length(length_mm)),
             Generator::BDev => b::draw(Family::Dev, seed, length_mm),
             Generator::BTest => b::draw(Family::Test, seed, length_mm),
         }
@@ -109,7 +109,7 @@ impl Specimen {
     /// As [`Self::draw`].
     pub fn mean(generator: Generator) -> Result<Self, PhantomError> {
         match generator {
-            Generator::A => Err(PhantomError::NotThereYet(generator.name())),
+            Generator::A => a::mean(),
             Generator::BDev => b::mean(Family::Dev),
             Generator::BTest => b::mean(Family::Test),
         }

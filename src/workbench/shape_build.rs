@@ -42,7 +42,7 @@ const CORTEX_MODES: usize = 5;
 /// Training subjects whose cortex is learned.
 const CORTEX_SUBJECTS: usize = 300;
 /// How what the modes leave hangs together: length and SD in millimeters.
-/// Found on validation subjects of A, then widened for people whom A does not draw.
+/// First guesses, calibrated on nothing yet.
 const RESIDUAL_SCALES_MM: [(f64, f64); 3] = [(20.0, 0.5), (8.0, 0.35), (3.5, 0.25)];
 /// Rounds of pose and modes when a subject is laid on the model.
 const ROUNDS: usize = 4;

@@ -36,6 +36,11 @@ impl Field {
         Self(waves)
     }
 
+    /// The field that moves nothing.
+    pub(super) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// The displacement at a place.
     pub(super) fn at(&self, place: [f64; 3]) -> [f64; 3] {
         let mut sum = [0.0; 3];

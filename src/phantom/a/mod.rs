@@ -84,6 +84,18 @@ impl Person {
         }
     }
 
+    /// The person in the middle: the mean of every number, a notch of the commonest
+    /// type, no residual fields.
+    fn middle() -> Self {
+        Self {
+            numbers: Parameters::mean(),
+            notch: (Notch::C, 1.0),
+            side: Side::Right,
+            fields: [Field::none(), Field::none()],
+            cortex: [Field::none(), Field::none()],
+        }
+    }
+
     /// The radius of size one, with the drawn inclination and tilt: the
     /// slopes are added until the landmarks read them.
     fn radius(&self, template: &Template) -> Result<Vec<[f64; 3]>, PhantomError> {
@@ -184,8 +196,16 @@ fn slopes_of(places: &[(Landmark, [f64; 3], usize)]) -> Result<[f64; 2], Phantom
 
 /// The person of a seed. See [`Specimen::draw`].
 pub(super) fn draw(seed: u64) -> Result<Specimen, PhantomError> {
+    specimen(seed, &Person::draw(seed))
+}
+
+/// The person in the middle. See [`Specimen::mean`].
+pub(super) fn mean() -> Result<Specimen, PhantomError> {
+    specimen(0, &Person::middle())
+}
+
+fn specimen(seed: u64, person: &Person) -> Result<Specimen, PhantomError> {
     let template = Template::shared()?;
-    let person = Person::draw(seed);
     let outer = person.forearm(template)?;
     let landmarks = template.landmarks.on(&outer)?;
     let hollow = |bone: Bone, number: usize| {

@@ -37,7 +37,6 @@ macro_rules! parameters {
 
         impl Parameters {
             /// The forearm in the middle of all.
-            #[cfg(test)]
             pub(super) const fn mean() -> Self {
                 Self { $($name: $mean,)* }
             }
