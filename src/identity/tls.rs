@@ -6,6 +6,7 @@
 //! handshake; so is a revoked one when a revocation list is given. An expired
 //! list or a certificate that the list does not cover is refused too.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -44,6 +45,9 @@ impl TlsVersions {
 #[derive(Debug)]
 pub enum ServerTls {}
 
+/// A file's time of change, length and number.
+type Stamp = (SystemTime, u64, u64);
+
 /// The files of a listening end, read anew when one of them changes. What is
 /// open goes on with what it began with.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ pub struct ServerFiles {
     client_authority: PathBuf,
     revocation_list: Option<PathBuf>,
     versions: TlsVersions,
-    current: Mutex<(Vec<Option<SystemTime>>, Arc<ServerConfig>)>,
+    current: Mutex<(Vec<Option<Stamp>>, Arc<ServerConfig>)>,
 }
 
 impl ServerFiles {
@@ -82,21 +86,21 @@ impl ServerFiles {
         Ok(files)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, (Vec<Option<SystemTime>>, Arc<ServerConfig>)> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, (Vec<Option<Stamp>>, Arc<ServerConfig>)> {
         // It is replaced as a whole.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When each file was changed.
-    fn changed(&self) -> Vec<Option<SystemTime>> {
+    /// What tells each file from what it was before: its time alone is too coarse
+    /// where it is written twice within milliseconds.
+    fn changed(&self) -> Vec<Option<Stamp>> {
         let files = [&self.certificate, &self.key, &self.client_authority];
         files
             .into_iter()
             .chain(self.revocation_list.as_ref())
             .map(|file| {
-                std::fs::metadata(file)
-                    .and_then(|data| data.modified())
-                    .ok()
+                let data = std::fs::metadata(file).ok()?;
+                Some((data.modified().ok()?, data.len(), data.ino()))
             })
             .collect()
     }
