@@ -9,6 +9,7 @@
 //! quarantined with a [`Reason`] and has no output. The same input under the
 //! same key gives the same bytes.
 
+mod charset;
 mod content;
 mod element;
 mod inflate;

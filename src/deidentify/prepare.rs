@@ -14,7 +14,7 @@ use super::options::{age_band_of, character_set};
 use super::pixels::{Blanking, search, settle};
 use super::read::{Object, Pixels, Source, read};
 use super::rules::{Cleaner, Counts};
-use super::{DeidentifyError, InstanceReport, Profile, Reason, write};
+use super::{DeidentifyError, InstanceReport, Profile, Reason, charset, write};
 use crate::identity::PseudonymKey;
 use crate::names::Digest;
 use crate::names::Hasher;
@@ -168,10 +168,13 @@ fn person(object: &Object) -> Option<Person> {
         let padding = |c: char| c == ' ' || c == '\0';
         Phi::new(text.trim_matches(padding).to_owned())
     };
+    let bytes = |tag| find(&object.elements, tag).map(Element::plain);
+    let declared = text(&object.elements, Tag(0x0008, 0x0005));
+    let name = bytes(Tag(0x0010, 0x0010)).unwrap_or_default();
     let person = Person {
         issuer: value(Tag(0x0010, 0x0021)),
         id: value(Tag(0x0010, 0x0020)),
-        name: value(Tag(0x0010, 0x0010)),
+        name: Phi::new(charset::person_name(name, declared)),
         birth_date: value(Tag(0x0010, 0x0030)),
     };
     (!person.id.open().trim().is_empty()).then_some(person)

@@ -61,7 +61,8 @@ pub struct Person {
     pub issuer: Phi<String>,
     /// Patient ID.
     pub id: Phi<String>,
-    /// Patient's Name as its bytes stood, read as UTF-8 where they are.
+    /// Patient's Name in letters: up to three groups (alphabetic, ideographic,
+    /// phonetic) parted by `=`.
     pub name: Phi<String>,
     /// Patient's Birth Date.
     pub birth_date: Phi<String>,
