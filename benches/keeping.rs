@@ -109,10 +109,12 @@ fn keep(spool: &Spool, store: &Store, number: u32, bytes: usize) -> Duration {
         assert!(!named.unwrap(), "the bytes were there already");
     }
     let arrival = Arrival {
+        pass_on: false,
         study,
         instance,
         source: "bench".into(),
         facts: ImageFacts {
+            set: None,
             sop_class: "1.2.840.10008.5.1.4.1.1.1.1".into(),
             transfer_syntax: "1.2.840.10008.1.2.1".into(),
             modality: "DX".into(),

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use bonebox::audit::Rejections;
 use bonebox::clock::Clock;
 use bonebox::config::{self, Settings};
 use bonebox::dashboard::{self, Contact, Disk, Health, HealthSource, Inference, Process};
@@ -300,8 +299,7 @@ async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
         clock: clock.clone(),
         program: std::env::current_exe().context("finding this program")?,
     });
-    let rejections = Rejections::new(clock.clone());
-    let health = health(&pipeline, &store, &outbox, &settings, &clock, &rejections);
+    let health = health(&pipeline, &store, &outbox, &settings, &clock);
     let app = dashboard::app(store.clone(), &settings, clock, health);
     let mut running = tokio::task::JoinSet::new();
     let recovered = Arc::clone(&pipeline).recover().await?;
@@ -322,7 +320,8 @@ async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
             store,
             identity,
             notices,
-            rejections,
+            // Alone it deletes nothing; else images go when the person is out.
+            keeps: settings.receive_only,
             tls,
         };
         async move {
@@ -370,9 +369,7 @@ fn health(
     outbox: &Outbox,
     settings: &Settings,
     clock: &Clock,
-    rejections: &Rejections,
 ) -> HealthSource {
-    let rejections = rejections.clone();
     let (pipeline, store, outbox) = (Arc::clone(pipeline), store.clone(), outbox.clone());
     let (settings, clock) = (settings.clone(), clock.clone());
     let started = clock.now();
@@ -394,12 +391,12 @@ fn health(
                 (true, None) => Contact::Never { why: failing },
                 (true, Some(at)) => Contact::Last { at, failing },
             },
+            passing_on: store.passing_on().unwrap_or_default(),
             inference: match status.inference {
                 None => Inference::NotYet,
                 Some(Ok((provider, model))) => Inference::Ready { provider, model },
                 Some(Err(why)) => Inference::Disabled { why },
             },
-            rejected: rejections.latest(),
         }
     })
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 mod rejections;
 
-pub use rejections::{Caller, Rejected, Rejection, Rejections};
+pub use rejections::{Caller, Rejected, Rejection};
 
 use crate::clock::Moment;
 use crate::names::Digest;
@@ -65,6 +65,12 @@ pub enum Event {
     },
     /// A known instance came with other bytes; both are kept.
     InstanceConflict {
+        /// The keyed digest of its UID.
+        instance: String,
+    },
+    /// An instance was passed on, untouched, to a PACS of the hospital, which
+    /// said that it holds it.
+    InstancePassedOn {
         /// The keyed digest of its UID.
         instance: String,
     },
@@ -129,6 +135,20 @@ pub enum Event {
         role: Role,
         /// Why.
         why: Why,
+    },
+    /// A person let a sender in, besides those of the settings file.
+    SenderAllowed {
+        /// The number of its row.
+        sender: i64,
+        /// SHA-256 over its AE title, address and whether it may send without
+        /// TLS: the row cannot be changed unseen, and no stranger's title
+        /// stands in the journal.
+        digest: String,
+    },
+    /// A person took that back.
+    SenderWithdrawn {
+        /// The number of its row.
+        sender: i64,
     },
     /// A person asked for something.
     Requested {

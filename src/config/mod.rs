@@ -61,12 +61,23 @@ pub struct Source {
     pub plain: bool,
     /// Where it wants to hear of storage commitments; `None`: on the
     /// association that asked.
-    pub commitment_to: Option<CommitmentTarget>,
+    pub commitment_to: Option<DicomPeer>,
+    /// The PACS of the hospital that gets what it sends, untouched.
+    pub pass_on: Option<PassOn>,
 }
 
-/// Whom a storage commitment is reported to on an association of its own.
+/// Where images are passed on to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommitmentTarget {
+pub struct PassOn {
+    /// Whom.
+    pub to: DicomPeer,
+    /// By TLS, with the files of `dicom.tls`; else plain.
+    pub by_tls: bool,
+}
+
+/// A DICOM node that the box calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DicomPeer {
     /// The AE title that is called.
     pub ae: AeTitle,
     /// Host and port.
@@ -107,6 +118,8 @@ pub struct DicomSettings {
     pub idle_timeout: Duration,
     /// Most associations at a time.
     pub max_associations: usize,
+    /// Most associations of one source at a time.
+    pub max_associations_per_source: usize,
     /// Largest instance in bytes.
     pub max_instance_bytes: u64,
 }

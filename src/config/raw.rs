@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{
-    CentralLink, CommitmentTarget, ConfigError, DicomSettings, DicomTls, InferenceSettings,
+    CentralLink, ConfigError, DicomPeer, DicomSettings, DicomTls, InferenceSettings, PassOn,
     ProcessSettings, ProjectRule, ProjectSettings, Provider, Settings, Source, StorageSettings,
     When,
 };
@@ -52,6 +52,7 @@ pub struct RawDicom {
     pub quiet_period_s: f64,
     pub idle_timeout_s: f64,
     pub max_associations: usize,
+    pub max_associations_per_source: usize,
     pub max_instance_mb: u64,
     pub tls: Option<RawDicomTls>,
 }
@@ -77,6 +78,9 @@ pub struct RawSource {
     #[serde(default)]
     pub plain: bool,
     pub commitment_to: Option<String>,
+    pub pass_on_to: Option<String>,
+    #[serde(default)]
+    pub pass_on_by_tls: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -346,6 +350,50 @@ impl RawRule {
     }
 }
 
+impl RawSource {
+    fn check(self, faults: &mut Faults, key: &str, has_tls: bool) -> Option<Source> {
+        let calling_ae = faults.take(&format!("{key}.calling_ae"), self.calling_ae.parse());
+        let address = self
+            .address
+            .map(|text| faults.take(&format!("{key}.address"), text.parse::<IpAddr>()));
+        faults.require(
+            &format!("{key}.name"),
+            (1..=MAX_SOURCE_NAME).contains(&self.name.len()),
+            "must have 1 to 32 bytes",
+        );
+        faults.require(
+            &format!("{key}.plain"),
+            self.plain || has_tls,
+            "this source can send by TLS only, and dicom.tls is not set: set it, or plain = true",
+        );
+        let commitment_to = self
+            .commitment_to
+            .map(|text| faults.take(&format!("{key}.commitment_to"), peer(&text)));
+        let pass_on_to = self
+            .pass_on_to
+            .map(|text| faults.take(&format!("{key}.pass_on_to"), peer(&text)));
+        faults.require(
+            &format!("{key}.pass_on_by_tls"),
+            !self.pass_on_by_tls || (has_tls && pass_on_to.is_some()),
+            "needs pass_on_to and dicom.tls, whose certificate it shows",
+        );
+        if address == Some(None) {
+            return None;
+        }
+        Some(Source {
+            name: self.name,
+            calling_ae: calling_ae?,
+            address: address.flatten(),
+            plain: self.plain,
+            commitment_to: commitment_to.flatten(),
+            pass_on: pass_on_to.flatten().map(|to| PassOn {
+                to,
+                by_tls: self.pass_on_by_tls,
+            }),
+        })
+    }
+}
+
 impl RawDicom {
     fn check(self, faults: &mut Faults) -> Option<DicomSettings> {
         let listen = faults.take("dicom.listen", self.listen.parse::<SocketAddr>());
@@ -360,39 +408,20 @@ impl RawDicom {
             "must be 1 to 1000",
         );
         faults.require(
+            "dicom.max_associations_per_source",
+            (1..=self.max_associations).contains(&self.max_associations_per_source),
+            "must be 1 to dicom.max_associations",
+        );
+        faults.require(
             "dicom.max_instance_mb",
             (1..=100_000).contains(&self.max_instance_mb),
             "must be 1 to 100000",
         );
+        let has_tls = self.tls.is_some();
         let mut sources = Vec::new();
         for (index, source) in self.sources.into_iter().enumerate() {
             let key = format!("dicom.sources[{index}]");
-            let calling_ae = faults.take(&format!("{key}.calling_ae"), source.calling_ae.parse());
-            let address = source
-                .address
-                .map(|text| faults.take(&format!("{key}.address"), text.parse::<IpAddr>()));
-            faults.require(
-                &format!("{key}.name"),
-                (1..=MAX_SOURCE_NAME).contains(&source.name.len()),
-                "must have 1 to 32 bytes",
-            );
-            faults.require(
-                &format!("{key}.plain"),
-                source.plain || self.tls.is_some(),
-                "this source can send by TLS only, and dicom.tls is not set: set it, or plain = true",
-            );
-            let commitment_to = source
-                .commitment_to
-                .map(|text| faults.take(&format!("{key}.commitment_to"), commitment(&text)));
-            if let (Some(calling_ae), None | Some(Some(_))) = (calling_ae, &address) {
-                sources.push(Source {
-                    name: source.name,
-                    calling_ae,
-                    address: address.flatten(),
-                    plain: source.plain,
-                    commitment_to: commitment_to.flatten(),
-                });
-            }
+            sources.extend(source.check(faults, &key, has_tls));
         }
         let tls = match self.tls {
             None => None,
@@ -413,6 +442,7 @@ impl RawDicom {
             quiet_period,
             idle_timeout,
             max_associations: self.max_associations,
+            max_associations_per_source: self.max_associations_per_source,
             max_instance_bytes: self.max_instance_mb.saturating_mul(MB),
         })
     }
@@ -422,7 +452,7 @@ impl RawDicom {
 const MAX_SOURCE_NAME: usize = 32;
 
 /// `AE@HOST:PORT`.
-fn commitment(text: &str) -> Result<CommitmentTarget, String> {
+fn peer(text: &str) -> Result<DicomPeer, String> {
     let (ae, address) = text.split_once('@').ok_or("AE@HOST:PORT is needed")?;
     let port = address
         .rsplit_once(':')
@@ -430,7 +460,7 @@ fn commitment(text: &str) -> Result<CommitmentTarget, String> {
     if !matches!(port, Some(Ok(1..))) {
         return Err("AE@HOST:PORT with a port from 1 to 65535 is needed".to_owned());
     }
-    Ok(CommitmentTarget {
+    Ok(DicomPeer {
         ae: ae.parse().map_err(|error| format!("{error}"))?,
         address: address.to_owned(),
     })

@@ -2,6 +2,7 @@
 //! pipeline acts on it. A request counts only if it comes from our own page:
 //! the page's token, and the browser's word for where it came from.
 
+use std::fmt::Display;
 use std::hash::{BuildHasher, RandomState};
 
 use axum::body::Bytes;
@@ -29,8 +30,8 @@ pub(super) fn new_secret() -> Digest {
     Digest::of(&bytes)
 }
 
-/// The token of a study's forms.
-fn token(secret: &Digest, id: &StudyId) -> String {
+/// The token of the forms of a study, or of another thing that has a name.
+pub(super) fn token(secret: &Digest, id: &dyn Display) -> String {
     let mut bytes = secret.as_bytes().to_vec();
     bytes.extend(id.to_string().into_bytes());
     bytes.extend(secret.as_bytes());
@@ -93,7 +94,7 @@ pub(super) async fn ask(
 }
 
 /// Whether the browser says that a page of this very server sent it.
-fn from_our_page(headers: &HeaderMap) -> bool {
+pub(super) fn from_our_page(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     match (text(header::ORIGIN), text(header::HOST)) {
         (Some(origin), Some(host)) => origin.strip_prefix("http://") == Some(host),

@@ -13,12 +13,10 @@ use serde::Serialize;
 use super::detail::short_digest;
 use super::reader::{Html, Reader};
 use super::words::{chip, moment};
-use super::{Board, DashboardError};
-use crate::audit::Rejected;
-use crate::audit::Rejection;
+use super::{Board, DashboardError, callers};
 use crate::clock::Moment;
-use crate::names::AeTitle;
 use crate::page::Text;
+use crate::store::PassingOn;
 use crate::wire::ModelStamp;
 
 /// Asks how the box is. May block.
@@ -115,10 +113,8 @@ pub struct Health {
     pub central: Contact,
     /// The model runtime.
     pub inference: Inference,
-    /// What the node turned away since the start, the latest first. Not in the
-    /// JSON: titles that strangers chose are for people at the box.
-    #[serde(skip)]
-    pub rejected: Vec<Rejected>,
+    /// Images that wait to be passed on to a PACS, by source.
+    pub passing_on: Vec<PassingOn>,
 }
 
 /// How a part is.
@@ -162,6 +158,7 @@ impl Health {
             self.disk_level(),
             self.central_level(),
             self.inference_level(),
+            self.pass_on_level(),
         ];
         if parts.contains(&Level::Person) {
             Level::Person
@@ -193,6 +190,16 @@ impl Health {
         }
     }
 
+    /// One that is refused or not reached needs a person: its images wait in
+    /// the box.
+    fn pass_on_level(&self) -> Level {
+        if self.passing_on.iter().any(|one| one.failure.is_some()) {
+            Level::Person
+        } else {
+            Level::Good
+        }
+    }
+
     const fn inference_level(&self) -> Level {
         match self.inference {
             Inference::Ready { .. } => Level::Good,
@@ -213,7 +220,7 @@ impl Health {
                 Process::Off => html! {},
             },
         };
-        vec![
+        let mut lines = vec![
             process(Text::PartBox, &self.r#box),
             process(Text::PartWorker, &self.worker),
             process(Text::PartForwarder, &self.forwarder),
@@ -253,7 +260,15 @@ impl Health {
                 level: self.central_level(),
                 words: contact_words(reader, &self.central),
             },
-        ]
+        ];
+        if !self.passing_on.is_empty() {
+            lines.push(Line {
+                part: Text::PartPassOn,
+                level: self.pass_on_level(),
+                words: pass_on_words(reader, &self.passing_on),
+            });
+        }
+        lines
     }
 }
 
@@ -282,6 +297,21 @@ fn contact_words(reader: &Reader, contact: &Contact) -> Markup {
     }
 }
 
+fn pass_on_words(reader: &Reader, all: &[PassingOn]) -> Markup {
+    html! {
+        @for one in all {
+            p {
+                (Text::PassOnWaiting.fill(reader.language, &[&one.source, &one.waiting]))
+                " · " (reader.say(Text::RejectedSince)) " " (moment(one.since))
+            }
+            @if let Some(why) = &one.failure {
+                p.trouble-line { (why) }
+                p.small { (reader.say(Text::NextTry)) " " (moment(one.next_try)) }
+            }
+        }
+    }
+}
+
 /// Bytes as gigabytes with one decimal, without a float: `12.3`.
 fn gigabytes(bytes: u64) -> String {
     let tenths = bytes / 100_000_000;
@@ -296,76 +326,6 @@ fn level(reader: &Reader, level: Level) -> Markup {
     }
 }
 
-/// What a rejection is and, where a person can do something, what.
-fn rejection_words(reader: &Reader, rejection: &Rejection) -> Markup {
-    let (what, remedy) = match rejection {
-        Rejection::Protocol => (Text::RejectedProtocol, None),
-        Rejection::CalledAe => (Text::RejectedCalledAe, Some(Text::RemedyCalledAe)),
-        Rejection::CallingAe => (Text::RejectedCallingAe, Some(Text::RemedyCallingAe)),
-        Rejection::Address => (Text::RejectedAddress, Some(Text::RemedyAddress)),
-        Rejection::Plain => (Text::RejectedPlain, Some(Text::RemedyPlain)),
-        Rejection::Tls => (Text::RejectedTls, Some(Text::RemedyTls)),
-        Rejection::Busy => (Text::RejectedBusy, None),
-        Rejection::NotDicom => (Text::RejectedNotDicom, Some(Text::RemedyNotDicom)),
-        Rejection::Violation { .. } => (Text::RejectedViolation, None),
-        Rejection::Interrupted => (Text::RejectedInterrupted, Some(Text::RemedyInterrupted)),
-        Rejection::Instance { .. } => (Text::RejectedInstance, Some(Text::RemedyInstance)),
-    };
-    html! {
-        (reader.say(what))
-        @match rejection {
-            Rejection::Violation { why } => { span.muted { " (" (why) ")" } }
-            Rejection::Instance { status, why } => {
-                span.muted { " (" (format!("{status:04X}")) ": " (why) ")" }
-            }
-            Rejection::Protocol | Rejection::CalledAe | Rejection::CallingAe
-            | Rejection::Address | Rejection::Busy | Rejection::NotDicom
-            | Rejection::Plain | Rejection::Tls
-            | Rejection::Interrupted => {}
-        }
-        @if let Some(remedy) = remedy { p.muted.small { (reader.say(remedy)) } }
-    }
-}
-
-/// The list of what was turned away.
-fn rejected(reader: &Reader, list: &[Rejected]) -> Markup {
-    let title = |ae: &Option<AeTitle>| ae.as_ref().map_or("–".to_owned(), AeTitle::to_string);
-    html! {
-        section id="rejected" data-part {
-            h2 { (reader.say(Text::Rejected)) }
-            @if list.is_empty() {
-                p.muted { (reader.say(Text::NothingRejected)) }
-            } @else {
-                p.muted.small { (reader.say(Text::RejectedNote)) }
-                table.cards {
-                    thead { tr {
-                        @for head in [
-                            Text::RejectedWhat, Text::RejectedFrom, Text::CallingAe,
-                            Text::CalledAe, Text::RejectedCount, Text::RejectedLast,
-                        ] {
-                            th scope="col" { (reader.say(head)) }
-                        }
-                    } }
-                    tbody {
-                        @for one in list {
-                            tr {
-                                td data-head=(reader.say(Text::RejectedWhat)) {
-                                    div { (rejection_words(reader, &one.rejection)) }
-                                }
-                                td data-head=(reader.say(Text::RejectedFrom)) { (one.caller.address) }
-                                td data-head=(reader.say(Text::CallingAe)) { (title(&one.caller.calling)) }
-                                td data-head=(reader.say(Text::CalledAe)) { (title(&one.caller.called)) }
-                                td data-head=(reader.say(Text::RejectedCount)) { (one.count) }
-                                td data-head=(reader.say(Text::RejectedLast)) { (moment(one.last)) }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
 async fn ask(board: &Board) -> Result<Health, DashboardError> {
     board.blocking(|board| Ok((board.health)())).await
 }
@@ -376,6 +336,7 @@ pub(super) async fn page(
     reader: Reader,
 ) -> Result<Html, DashboardError> {
     let health = ask(&board).await?;
+    let turned_away = callers::sections(&board, &reader).await?;
     let body = html! {
         section id="health" data-part {
             h1 { (reader.say(Text::Health)) " " (level(&reader, health.level())) }
@@ -397,7 +358,7 @@ pub(super) async fn page(
             }
             p.muted.small { (reader.say(Text::CheckedAt)) " " (moment(health.at)) }
         }
-        (rejected(&reader, &health.rejected))
+        (turned_away)
     };
     Ok(reader.live(reader.say(Text::Health), &body, false))
 }

@@ -9,6 +9,7 @@
 
 mod about;
 mod asks;
+mod callers;
 mod detail;
 mod events;
 mod files;
@@ -116,6 +117,7 @@ pub fn app(store: Store, settings: &Settings, clock: Clock, health: HealthSource
         .route("/assets/{name}", get(files::asset))
         .route("/health", get(health::page))
         .route("/health.json", get(health::json))
+        .route("/health/senders", post(callers::ask))
         .route("/about", get(about::page))
         .route("/language", get(reader::language))
         .fallback(async || DashboardError::NotFound)

@@ -185,6 +185,13 @@ impl BoxIdentity {
         valid(text.parse())
     }
 
+    /// The box's name for a set of images, from what names the set as received:
+    /// no such text is a UID.
+    #[must_use]
+    pub fn set_key(&self, set: &str) -> String {
+        short_name(&self.instance, &format!("set {set}"))
+    }
+
     /// The key of a project's pseudonyms. Projects cannot be linked: each has
     /// its own, and so has each version of a project's key; the first is 1.
     #[must_use]

@@ -231,6 +231,21 @@ const CODES: &[CodeText] = &[
         ["仮名化", "De-identified"],
         NONE,
     ),
+    code(
+        "event.instance-passed-on",
+        ["院内 PACS へ転送済み", "Passed on to the PACS"],
+        NONE,
+    ),
+    code(
+        "event.sender-allowed",
+        ["送信元を許可", "A sender was allowed"],
+        NONE,
+    ),
+    code(
+        "event.sender-withdrawn",
+        ["送信元の許可を取り消し", "A sender is allowed no longer"],
+        NONE,
+    ),
     code("event.study-analyzed", ["計測", "Measured"], NONE),
     code(
         "event.study-forwarded",
@@ -284,6 +299,22 @@ const CODES: &[CodeText] = &[
         [
             "属性が多すぎます。",
             "It has more attributes than any image.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.cannot-decode",
+        [
+            "この圧縮形式は装置で読めません。",
+            "Its transfer syntax cannot be decoded here.",
+        ],
+        NONE,
+    ),
+    code(
+        "quarantine.conflicting-instance",
+        [
+            "同じ画像が異なる内容で届きました。どちらも計測に使いません。",
+            "It came twice with different content; neither is measured.",
         ],
         NONE,
     ),

@@ -219,6 +219,8 @@ texts! {
     PartOutbox: "送信待ち", "Waiting to be sent";
     PartCentral: "センターとの通信", "Contact with the central";
     PartInference: "推論エンジン", "Inference";
+    PartPassOn: "院内 PACS への転送", "Passing on to the PACS";
+    PassOnWaiting: "{}: {} 枚が転送待ち", "{}: {} images wait";
     NoCentral: "センターは設定されていません。結果は送信待ちに残ります。",
         "No central is set. Results wait in the outbox.";
     LastContact: "最終通信", "Last contact";
@@ -228,16 +230,28 @@ texts! {
     CheckedAt: "確認時刻", "Checked";
     // What the node turned away.
     Rejected: "受け付けなかった通信", "Turned away";
-    RejectedNote: "起動後に受け付けなかった接続と画像です。記録はログにも残ります。",
-        "Connections and images that were not accepted since the start. The log has every case.";
-    NothingRejected: "起動後、受け付けなかった通信はありません。",
-        "Nothing was turned away since the start.";
+    RejectedNote: "受け付けなかった接続と画像です（新しい順、最大 256 件）。すべての記録はログにあります。",
+        "Connections and images that were not accepted, the latest first, 256 at most. The log has every case.";
+    NothingRejected: "受け付けなかった通信はありません。", "Nothing was turned away.";
     RejectedWhat: "内容", "What";
     RejectedFrom: "アドレス", "Address";
     CallingAe: "送信側 AE", "Calling AE";
     CalledAe: "宛先 AE", "Called AE";
     RejectedCount: "回数", "Times";
+    RejectedSince: "最初", "Since";
     RejectedLast: "最終", "Last";
+    Allow: "この送信元を許可", "Allow this sender";
+    AllowPlain: "許可（暗号化なし）", "Allow without encryption";
+    AllowNote: "このアドレスからのこの AE だけを受け付けます。",
+        "Lets in this AE title from this address only.";
+    Senders: "この画面で許可した送信元", "Senders allowed here";
+    SendersNote: "設定ファイルの dicom.sources のほかに受け付ける送信元です。",
+        "Let in besides dicom.sources of the settings file.";
+    SenderRoad: "暗号化", "Encryption";
+    SenderPlain: "なしでも可", "not required";
+    SenderTls: "TLS のみ", "TLS only";
+    SenderSince: "許可", "Allowed";
+    Withdraw: "許可を取り消す", "Allow no longer";
     RejectedProtocol: "DICOM の版または用途が異なります", "Another protocol version or application context";
     RejectedCalledAe: "宛先の AE タイトルがこの装置のものではありません",
         "The called AE title is not this box's";
@@ -254,8 +268,8 @@ texts! {
     RejectedInstance: "画像を受け付けませんでした", "An image was not accepted";
     RemedyCalledAe: "送信側の宛先 AE を、この装置の設定 dicom.ae_title に合わせてください。",
         "Set the called AE at the sender to this box's dicom.ae_title.";
-    RemedyCallingAe: "正しい装置であれば、設定ファイルの dicom.sources に追加してください。",
-        "If it is one of yours, add it to dicom.sources in the settings file.";
+    RemedyCallingAe: "正しい装置であれば、ここで許可するか、設定ファイルの dicom.sources に追加してください。",
+        "If it is one of yours, allow it here, or add it to dicom.sources in the settings file.";
     RemedyPlain: "送信側で TLS を使うか、その送信元の設定に plain = true を加えてください。",
         "Use TLS at the sender, or set plain = true for this source.";
     RemedyTls: "送信側の証明書（発行元、期限、失効）と TLS の版（1.2 以上）を確かめてください。",

@@ -1,12 +1,20 @@
 //! When a study's list of instances is closed.
 //!
-//! At once when an acceptable PA and a lateral are there and no association
-//! still sends to it; else after the quiet period. "Acceptable" is what the
-//! tags say; analysis looks closer.
+//! At once when it is complete and no association still sends to it; else
+//! after the quiet period. Complete is what the tags say; analysis looks closer:
+//!
+//! - radiographs: an acceptable PA and a lateral are there;
+//! - CT: every image says how many it is one of (Images in Acquisition, a
+//!   concatenation's total, or one multi-frame object), and all of those are
+//!   there. A series is never held to be complete because its numbers run
+//!   without a gap: each beginning of a series does. A localizer alone is none.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clock::Moment;
+use crate::names::InstanceKey;
 use crate::study::ImageFacts;
 use crate::study::ViewCode;
 
@@ -19,15 +27,18 @@ pub(super) enum Closing {
     At(Moment),
 }
 
+/// An image and what its tags say.
+type Image = (InstanceKey, ImageFacts);
+
 /// Decides, from the facts of its instances.
 pub(super) fn closing(
-    facts: &[ImageFacts],
+    images: &[Image],
     last_image: Moment,
     sending: bool,
     quiet_period: Duration,
     now: Moment,
 ) -> Closing {
-    if !sending && complete(facts) {
+    if !sending && (is_pair(images) || is_whole_ct(images)) {
         return Closing::Now("complete");
     }
     let deadline = last_image.after(quiet_period);
@@ -39,23 +50,42 @@ pub(super) fn closing(
 }
 
 /// Whether a PA and a lateral radiograph are there.
-fn complete(facts: &[ImageFacts]) -> bool {
+fn is_pair(images: &[Image]) -> bool {
     let has = |view: ViewCode| {
-        facts
+        images
             .iter()
-            .any(|image| image.view == view && matches!(image.modality.as_str(), "DX" | "CR"))
+            .any(|(_, image)| image.view == view && matches!(image.modality.as_str(), "DX" | "CR"))
     };
     has(ViewCode::Pa) && has(ViewCode::Lateral)
 }
 
+/// Whether each CT image is one of a set that is there as a whole, and one of
+/// these sets is no localizer's.
+fn is_whole_ct(images: &[Image]) -> bool {
+    let mut sets: BTreeMap<&str, (u32, BTreeSet<&InstanceKey>)> = BTreeMap::new();
+    for (instance, image) in images.iter().filter(|(_, image)| image.modality == "CT") {
+        let Some(set) = &image.set else { return false };
+        let (count, there) = sets.entry(&set.name).or_default();
+        *count = set.count.max(*count);
+        there.insert(instance);
+    }
+    let whole = |(count, there): &(u32, BTreeSet<_>)| {
+        usize::try_from(*count).is_ok_and(|count| there.len() >= count)
+    };
+    sets.values().all(whole) && sets.values().any(|(count, _)| *count > 0)
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::study::ImageSet;
 
     const QUIET: Duration = Duration::from_secs(20);
 
     fn image(modality: &str, view: ViewCode) -> ImageFacts {
         ImageFacts {
+            set: None,
             sop_class: String::new(),
             transfer_syntax: String::new(),
             modality: modality.into(),
@@ -66,9 +96,14 @@ mod tests {
     }
 
     fn check(facts: &[ImageFacts], sending: bool, seconds: u64, expected: Closing) {
+        let images: Vec<Image> = facts
+            .iter()
+            .enumerate()
+            .map(|(n, facts)| (format!("{n:032x}").parse().unwrap(), facts.clone()))
+            .collect();
         let last = Moment::from_micros(0);
         let now = last.after(Duration::from_secs(seconds));
-        assert_eq!(closing(facts, last, sending, QUIET, now), expected);
+        assert_eq!(closing(&images, last, sending, QUIET, now), expected);
     }
 
     #[test]
@@ -77,6 +112,36 @@ mod tests {
         let deadline = Closing::At(Moment::from_micros(0).after(QUIET));
         check(&pair, true, 0, deadline);
         check(&pair, false, 0, Closing::Now("complete"));
+    }
+
+    #[test]
+    fn a_ct_closes_when_all_that_it_announces_is_there() {
+        let deadline = Closing::At(Moment::from_micros(0).after(QUIET));
+        let ct = |set: &str, count| ImageFacts {
+            set: Some(ImageSet {
+                name: set.into(),
+                count,
+            }),
+            ..image("CT", ViewCode::Unknown)
+        };
+        let done = Closing::Now("complete");
+        check(&[ct("a", 2)], false, 0, deadline);
+        check(&[ct("a", 2), ct("a", 2)], false, 0, done);
+        check(&[ct("a", 2), ct("a", 2)], true, 0, deadline);
+        check(&[ct("a", 1), ct("b", 2)], false, 0, deadline);
+        check(&[ct("a", 1), ct("b", 1)], false, 0, done);
+        // A localizer is not waited for, but is no study either.
+        check(&[ct("l", 0)], false, 0, deadline);
+        check(&[ct("l", 0), ct("l", 0), ct("a", 1)], false, 0, done);
+        // One image that announces nothing.
+        let silent = image("CT", ViewCode::Unknown);
+        check(&[ct("a", 1), silent], false, 0, deadline);
+        // The same image twice, with other bytes, is one image.
+        let one: InstanceKey = "0".repeat(32).parse().unwrap();
+        assert!(!is_whole_ct(&[
+            (one.clone(), ct("a", 2)),
+            (one, ct("a", 2))
+        ]));
     }
 
     #[test]

@@ -55,6 +55,20 @@ impl Pipeline {
     }
 }
 
+impl Pipeline {
+    /// Acts on what people asked for about senders.
+    pub(super) async fn answer_senders(&self) -> Result<(), PipelineError> {
+        let store = self.parts.store.clone();
+        self.blocking(move || {
+            for request in store.open_sender_requests()? {
+                store.answer_sender(&request)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
 fn put(
     store: &Store,
     outbox: &Outbox,

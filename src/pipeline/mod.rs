@@ -34,11 +34,13 @@ use crate::vault::Vault;
 use crate::wire::ModelStamp;
 
 mod analysis;
+mod apart;
 mod bundle;
 mod close;
 mod export;
 mod forwarding;
 mod hand;
+mod pass_on;
 mod processes;
 mod steps;
 mod task;
@@ -210,12 +212,16 @@ impl Pipeline {
                 tokio::join!(
                     self.listen(notices),
                     self.repeat("export", TICK, Self::export_ready),
+                    self.repeat("senders", TICK, Self::answer_senders),
+                    self.repeat("pass-on", TICK, Self::pass_on_ready),
                 );
                 return;
             }
             tokio::join!(
                 self.listen(notices),
                 self.repeat("close", TICK, Self::close_ready),
+                self.repeat("senders", TICK, Self::answer_senders),
+                self.repeat("pass-on", TICK, Self::pass_on_ready),
                 self.repeat("deidentify", TICK, Self::deidentify_ready),
                 self.repeat("analyze", TICK, Self::analyze_ready),
                 self.repeat("forward", RECEIPT_TICK, Self::forward_ready),

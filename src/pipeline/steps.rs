@@ -1,9 +1,11 @@
 //! The steps as the pipeline runs them: what is ready, what is committed, what
 //! is held up.
 
+use std::sync::Arc;
+
 use super::close::{Closing, closing};
 use super::troubles::next_try;
-use super::{Pipeline, PipelineError, TICK, chain};
+use super::{Pipeline, PipelineError, TICK, apart, chain};
 use crate::audit::Event;
 use crate::config::ProjectSettings;
 use crate::deidentify::DeidentifyError;
@@ -45,10 +47,12 @@ impl Pipeline {
     /// [`PipelineError`] if files or rows cannot be read.
     pub async fn recover(&self) -> Result<RecoveryReport, PipelineError> {
         let (spool, store) = (self.parts.spool.clone(), self.parts.store.clone());
+        let identity = Arc::clone(&self.parts.identity);
+        let dicom = self.parts.settings.dicom.clone();
         self.empty_work_folder()?;
         let recovered = tokio::task::spawn_blocking(move || {
             store.revive()?;
-            let (settled, unfinished) = settle_left(&spool, &store)?;
+            let (settled, unfinished) = settle_left(&spool, &store, &identity, &dicom)?;
             // A file is deleted only where the rows say for sure that nothing
             // needs it.
             let recovered = spool.recover(|file| store.needs_file(file).unwrap_or(true))?;
@@ -93,10 +97,14 @@ impl Pipeline {
             let Some(detail) = self.blocking(move || Ok(store.study(&id)?)).await? else {
                 continue;
             };
-            let facts: Vec<_> = detail.instances.into_iter().map(|row| row.facts).collect();
+            let images: Vec<_> = detail
+                .instances
+                .into_iter()
+                .map(|row| (row.instance, row.facts))
+                .collect();
             let quiet = self.parts.settings.dicom.quiet_period;
             let now = self.parts.clock.now();
-            match closing(&facts, detail.row.last_image, sending, quiet, now) {
+            match closing(&images, detail.row.last_image, sending, quiet, now) {
                 Closing::Now(because) => {
                     let timing = Timing {
                         started: detail.row.opened,
@@ -124,7 +132,14 @@ impl Pipeline {
                     Some(evidence) => self.commit_deidentified(study, evidence, timing).await?,
                     None => {
                         let detail = reasons(&report.quarantined);
-                        self.hold_up(&id, TroubleCode::Quarantined, &detail).await?;
+                        let all =
+                            |code: &str| report.quarantined.iter().all(|one| one.code == code);
+                        let code = if all(apart::CANNOT_DECODE) {
+                            TroubleCode::CannotDecode
+                        } else {
+                            TroubleCode::Quarantined
+                        };
+                        self.hold_up(&id, code, &detail).await?;
                     }
                 },
                 Err(DeidentifyError::Quarantine(reason)) => {
@@ -152,7 +167,7 @@ impl Pipeline {
         let (settings, identity) = (self.parts.settings.clone(), self.parts.identity.clone());
         let vault = self.parts.vault.clone();
         self.blocking(move || {
-            let rows = store.instances(&id)?;
+            let (rows, mut kept) = apart::apart(store.instances(&id)?, &store.conflicts(&id)?);
             let inputs: Vec<Input> = rows
                 .iter()
                 .map(|row| Input {
@@ -172,7 +187,10 @@ impl Pipeline {
             if report.is_ok() {
                 spool.finish_pseudonymous(&id)?;
             }
-            Ok(report.map(|report| (report, project.basis)))
+            Ok(report.map(|mut report| {
+                report.quarantined.append(&mut kept);
+                (report, project.basis)
+            }))
         })
         .await
     }

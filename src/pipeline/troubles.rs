@@ -13,13 +13,15 @@ const CRASHES: u32 = 3;
 /// `None`: only when a person asks.
 pub(super) fn next_try(code: TroubleCode, tries: u32, now: Moment) -> Option<Moment> {
     let seconds = match code {
-        TroubleCode::Quarantined | TroubleCode::ConflictingInstance => return None,
-        TroubleCode::CannotDecode | TroubleCode::AnalyzeFailed if tries >= CRASHES => return None,
-        TroubleCode::WorkerCrashed | TroubleCode::DeidentifyFailed if tries >= CRASHES => {
+        TroubleCode::Quarantined | TroubleCode::ConflictingInstance | TroubleCode::CannotDecode => {
             return None;
         }
-        TroubleCode::CannotDecode
-        | TroubleCode::AnalyzeFailed
+        TroubleCode::AnalyzeFailed | TroubleCode::WorkerCrashed | TroubleCode::DeidentifyFailed
+            if tries >= CRASHES =>
+        {
+            return None;
+        }
+        TroubleCode::AnalyzeFailed
         | TroubleCode::WorkerCrashed
         | TroubleCode::DeidentifyFailed
         | TroubleCode::ModelUnavailable
@@ -57,5 +59,6 @@ mod tests {
         assert_eq!(wait(TroubleCode::WorkerCrashed, 2), Some(4));
         assert_eq!(wait(TroubleCode::WorkerCrashed, 3), None);
         assert_eq!(wait(TroubleCode::Quarantined, 1), None);
+        assert_eq!(wait(TroubleCode::CannotDecode, 1), None);
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::ReceiveError;
+use super::callers::Callers;
 use super::commitment::{self, Report};
 use super::dimse::{self, Request, StoreRequest};
 use super::keep::Incoming;
@@ -16,7 +17,6 @@ use super::pdu::{self, Fragment, Fragments, FrameError, Kind};
 use super::status::{self, DimseStatus};
 use crate::audit::Caller;
 use crate::audit::Rejection;
-use crate::audit::Rejections;
 use crate::names::StudyKey;
 
 /// Largest command set: ours have some 200 bytes.
@@ -210,8 +210,8 @@ pub(super) struct Association<S> {
     pub(super) stop: watch::Receiver<bool>,
     /// Studies that had instances.
     pub(super) studies: Vec<StudyKey>,
-    /// Where the people at the box read what was turned away.
-    pub(super) rejections: Rejections,
+    /// What is turned away is noted there.
+    pub(super) callers: Callers,
     /// Who sends.
     pub(super) caller: Caller,
     /// Reports of storage commitments, for an association of their own.
@@ -360,9 +360,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Association<S> {
         );
         let rejection = Rejection::Instance {
             status: status.code(),
-            why,
+            why: why.into(),
         };
-        self.rejections.add(rejection, self.caller.clone());
+        self.callers.add(rejection, self.caller.clone());
         (status, why)
     }
 

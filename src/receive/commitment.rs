@@ -11,7 +11,7 @@ use super::ReceiveError;
 use super::dimse::{self, COMMITMENT};
 use super::pdu::{self, Fragment};
 use super::send;
-use crate::config::CommitmentTarget;
+use crate::config::DicomPeer;
 use crate::names::AeTitle;
 
 /// Largest request that is held: some 14,000 instances.
@@ -32,8 +32,13 @@ pub(super) struct Reference {
 /// What the box has of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holding {
+    /// It is safe for good.
     Held,
+    /// It came, and the box will delete it, or has.
+    NotKept,
+    /// It never came.
     Unknown,
+    /// It came as something else.
     OtherClass,
 }
 
@@ -61,7 +66,9 @@ pub(super) fn report(
     for (one, holding) in asked.into_iter().zip(holdings) {
         match holding {
             Holding::Held => report.held.push(one),
-            // PS3.3 C.14.1.1: no such object instance; class / instance conflict.
+            // PS3.3 C.14.1.1: processing failure; no such object instance;
+            // class / instance conflict.
+            Holding::NotKept => report.failed.push((one, 0x0110)),
             Holding::Unknown => report.failed.push((one, 0x0112)),
             Holding::OtherClass => report.failed.push((one, 0x0119)),
         }
@@ -266,7 +273,7 @@ impl Report {
 
 /// Reports on an association of its own; tries again for some minutes. A
 /// sender that hears nothing asks again.
-pub(super) async fn deliver(report: Report, to: CommitmentTarget, from: AeTitle) {
+pub(super) async fn deliver(report: Report, to: DicomPeer, from: AeTitle) {
     let target = send::Target {
         ae: to.ae,
         address: to.address,

@@ -11,6 +11,7 @@ use super::dimse::{COMMITMENT, StoreRequest, VERIFICATION};
 use super::facts;
 use super::negotiate::Context;
 use super::settle::Settler;
+use crate::config::DicomSettings;
 use crate::identity::BoxIdentity;
 use crate::names::StudyKey;
 use crate::spool::Arriving;
@@ -29,6 +30,7 @@ pub(super) struct Desk {
     store: Store,
     settler: Settler,
     max_instance_bytes: u64,
+    keeps: bool,
 }
 
 impl Desk {
@@ -37,14 +39,16 @@ impl Desk {
         identity: Arc<BoxIdentity>,
         store: Store,
         settler: Settler,
-        max_instance_bytes: u64,
+        settings: &DicomSettings,
+        keeps: bool,
     ) -> Self {
         Self {
             spool,
             identity,
             store,
             settler,
-            max_instance_bytes,
+            max_instance_bytes: settings.max_instance_bytes,
+            keeps,
         }
     }
 
@@ -53,9 +57,9 @@ impl Desk {
         &self.settler
     }
 
-    /// Which of some instances the box holds or has held, durably, with the
-    /// class that was said. Waits for the rows of all that was acknowledged.
-    /// Blocks.
+    /// Which of some instances are safe for good, with the class that was said:
+    /// the box keeps them, or the PACS that they were passed on to has said that
+    /// it holds them. Waits for the rows of all that was acknowledged. Blocks.
     pub(super) fn held(&self, asked: &[Reference]) -> Result<Vec<Holding>, ReceiveError> {
         if !self.settler.settled() {
             return Err(ReceiveError::TooManyWait);
@@ -67,10 +71,12 @@ impl Desk {
                 let classes = self.store.classes_of(&instance)?;
                 Ok(if classes.is_empty() {
                     Holding::Unknown
-                } else if classes.contains(&one.class) {
+                } else if !classes.contains(&one.class) {
+                    Holding::OtherClass
+                } else if self.keeps || self.store.is_passed_on(&instance)? {
                     Holding::Held
                 } else {
-                    Holding::OtherClass
+                    Holding::NotKept
                 })
             })
             .collect()
@@ -96,7 +102,8 @@ impl Desk {
         series.ok_or(ReceiveError::Missing("a valid Series Instance UID"))?;
         let study = self.identity.study_key(study.as_str());
         let instance = self.identity.instance_key(meta.instance.as_str());
-        let facts = facts::facts_of(&scan, meta.class.as_str(), meta.syntax.as_str());
+        let (class, syntax) = (meta.class.as_str(), meta.syntax.as_str());
+        let facts = facts::facts_of(&scan, class, syntax, &self.identity);
         let sealed = arriving.seal(&study, &instance, source)?;
         self.settler.hand_over(sealed, facts);
         Ok(study)

@@ -26,6 +26,7 @@ use crate::spool::SpoolError;
 use crate::store::StoreError;
 
 mod association;
+mod callers;
 mod commitment;
 mod dimse;
 mod facts;
@@ -40,6 +41,7 @@ mod settle;
 mod status;
 
 pub use facts::facts_of;
+pub use negotiate::DECODED;
 pub use server::{Parts, serve};
 pub use settle::settle_left;
 pub use status::DimseStatus;

@@ -14,11 +14,13 @@ use super::dimse::{COMMITMENT, VERIFICATION};
 use super::pdu::MAX_PDU;
 use crate::audit::Caller;
 use crate::audit::Rejection;
-use crate::config::CommitmentTarget;
+use crate::config::DicomPeer;
 use crate::config::DicomSettings;
+use crate::config::Source;
 use crate::names::AeTitle;
 use crate::spool::IMPLEMENTATION_CLASS_UID;
 use crate::spool::IMPLEMENTATION_VERSION;
+use crate::store::Sender;
 
 /// The one application context there is (PS3.7 A.2.1).
 pub(super) const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
@@ -32,7 +34,7 @@ const NOT_A_SYNTAX: &[&str] = &["1.2.840.10008.1.2.6.1", "1.2.840.10008.1.2.6.2"
 /// Transfer syntaxes that the box decodes, each with a decode test. Where a
 /// context offers one of them it is taken; else the first that is offered:
 /// what arrives is kept as it comes.
-const DECODED: &[&str] = &[
+pub const DECODED: &[&str] = &[
     "1.2.840.10008.1.2",
     "1.2.840.10008.1.2.1",
     "1.2.840.10008.1.2.1.99",
@@ -66,7 +68,7 @@ pub(super) struct Agreed {
     /// The sender's name, as rows and pages say it.
     pub(super) source: String,
     /// Where it wants to hear of storage commitments.
-    pub(super) commitment_to: Option<CommitmentTarget>,
+    pub(super) commitment_to: Option<DicomPeer>,
 }
 
 /// How an association request came.
@@ -96,19 +98,7 @@ pub(super) enum Refused {
 }
 
 impl Refused {
-    /// The reason as a code in the journal.
-    pub(super) const fn code(self) -> &'static str {
-        match self {
-            Self::Protocol => "protocol",
-            Self::CalledAe => "called-ae-unknown",
-            Self::CallingAe => "calling-ae-unknown",
-            Self::Address => "address-unknown",
-            Self::Plain => "tls-required",
-            Self::Busy => "too-many-associations",
-        }
-    }
-
-    /// The same for the people at the box.
+    /// What the people at the box are told.
     pub(super) const fn rejection(self) -> Rejection {
         match self {
             Self::Protocol => Rejection::Protocol,
@@ -150,18 +140,33 @@ impl Refused {
 }
 
 /// Who asks for an association.
-pub(super) fn caller(request: &AssociationRQ, peer: IpAddr) -> Caller {
+pub(super) fn caller(request: &AssociationRQ, peer: IpAddr, road: Road) -> Caller {
     Caller {
         address: peer.to_canonical(),
         calling: request.calling_ae_title.parse().ok(),
         called: request.called_ae_title.parse().ok(),
+        encrypted: road == Road::Tls,
     }
 }
 
-/// Answers an association request.
+/// A sender that a person let in, as a source. Its name is not one that the
+/// settings file gives, so that no rule for a source there holds for it.
+pub(super) fn let_in(sender: Sender) -> Source {
+    Source {
+        name: format!("{} (allowed)", sender.calling),
+        calling_ae: sender.calling,
+        address: Some(sender.address),
+        plain: sender.plain,
+        commitment_to: None,
+        pass_on: None,
+    }
+}
+
+/// Answers an association request. `sources` are the senders that are let in.
 pub(super) fn negotiate(
     request: &AssociationRQ,
     settings: &DicomSettings,
+    sources: &[Source],
     peer: IpAddr,
     road: Road,
 ) -> Result<(Agreed, Pdu), Refused> {
@@ -173,7 +178,7 @@ pub(super) fn negotiate(
     if request.called_ae_title.trim_matches([' ', '\0']) != settings.ae_title.as_str() {
         return Err(Refused::CalledAe);
     }
-    let (source, commitment_to) = source(&request.calling_ae_title, settings, peer, road)?;
+    let (source, commitment_to) = source(&request.calling_ae_title, settings, sources, peer, road)?;
     let answers: Vec<_> = request.presentation_contexts.iter().map(answer).collect();
     let contexts = request
         .presentation_contexts
@@ -232,18 +237,19 @@ fn trimmed(uid: &str) -> &str {
 }
 
 /// The source's name, and where it wants to hear of commitments.
-type Known = (String, Option<CommitmentTarget>);
+type Known = (String, Option<DicomPeer>);
 
 fn source(
     calling: &str,
     settings: &DicomSettings,
+    sources: &[Source],
     peer: IpAddr,
     road: Road,
 ) -> Result<Known, Refused> {
     let calling: AeTitle = calling.parse().map_err(|_| Refused::CallingAe)?;
     let peer = peer.to_canonical();
     let mut refused = Refused::CallingAe;
-    for source in settings.sources.iter().filter(|s| s.calling_ae == calling) {
+    for source in sources.iter().filter(|s| s.calling_ae == calling) {
         match source.address {
             Some(address) if address.to_canonical() != peer => refused = Refused::Address,
             _ if road == Road::Plain && !source.plain => refused = Refused::Plain,
@@ -299,7 +305,6 @@ fn is_syntax(uid: &str) -> bool {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::config::Source;
     use std::time::Duration;
 
     const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
@@ -316,10 +321,12 @@ mod tests {
                 address: Some([10, 0, 0, 7].into()),
                 plain: true,
                 commitment_to: None,
+                pass_on: None,
             }],
             quiet_period: Duration::from_secs(20),
             idle_timeout: Duration::from_secs(30),
             max_associations: 4,
+            max_associations_per_source: 4,
             max_instance_bytes: 1,
         }
     }
@@ -344,9 +351,15 @@ mod tests {
     }
 
     fn check(request: &AssociationRQ, settings: &DicomSettings, from: [u8; 4], expected: &str) {
-        let found = match negotiate(request, settings, from.into(), Road::Plain) {
+        let found = match negotiate(
+            request,
+            settings,
+            &settings.sources,
+            from.into(),
+            Road::Plain,
+        ) {
             Ok((agreed, _)) => agreed.source,
-            Err(refused) => refused.code().to_owned(),
+            Err(refused) => refused.rejection().refused().unwrap_or_default().to_owned(),
         };
         assert_eq!(found, expected);
     }
@@ -360,7 +373,7 @@ mod tests {
         let mut secret = settings();
         secret.sources[0].plain = false;
         check(&good, &secret, known, "tls-required");
-        assert!(negotiate(&good, &secret, known.into(), Road::Tls).is_ok());
+        assert!(negotiate(&good, &secret, &secret.sources, known.into(), Road::Tls).is_ok());
         let mut other = good.clone();
         other.calling_ae_title = "STRANGER".into();
         check(&other, &settings(), known, "calling-ae-unknown");
@@ -380,13 +393,42 @@ mod tests {
     fn an_ipv4_sender_on_an_ipv6_listener_is_known() {
         let good = request(&[]);
         let mapped: IpAddr = "::ffff:10.0.0.7".parse().unwrap();
-        assert!(negotiate(&good, &settings(), mapped, Road::Tls).is_ok());
+        let settings = settings();
+        assert!(negotiate(&good, &settings, &settings.sources, mapped, Road::Tls).is_ok());
+    }
+
+    #[test]
+    fn who_was_let_in_is_known_from_its_address_only() {
+        let mut request = request(&[]);
+        request.calling_ae_title = "STRANGER".into();
+        let allowed = let_in(Sender {
+            calling: "STRANGER".parse().unwrap(),
+            address: [10, 0, 0, 9].into(),
+            plain: false,
+        });
+        let ask = |from: [u8; 4], road| {
+            negotiate(
+                &request,
+                &settings(),
+                std::slice::from_ref(&allowed),
+                from.into(),
+                road,
+            )
+            .map(|(agreed, _)| agreed.source)
+        };
+        assert_eq!(
+            ask([10, 0, 0, 9], Road::Tls).as_deref(),
+            Ok("STRANGER (allowed)")
+        );
+        assert_eq!(ask([10, 0, 0, 9], Road::Plain), Err(Refused::Plain));
+        assert_eq!(ask([10, 0, 0, 8], Road::Tls), Err(Refused::Address));
     }
 
     fn chosen(class: &str, offered: &[&str]) -> Option<String> {
         let request = request(&[(class, offered)]);
+        let (settings, from) = (settings(), [10, 0, 0, 7].into());
         let (agreed, _) =
-            negotiate(&request, &settings(), [10, 0, 0, 7].into(), Road::Plain).unwrap();
+            negotiate(&request, &settings, &settings.sources, from, Road::Plain).unwrap();
         agreed.contexts.into_iter().next().map(|c| c.syntax)
     }
 

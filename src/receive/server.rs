@@ -2,30 +2,29 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use dicom_ul::pdu::Pdu;
+use dicom_ul::pdu::{AssociationRQ, Pdu};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use super::association::{Association, Chain, End};
+use super::callers::Callers;
 use super::commitment;
 use super::keep::{Desk, Incoming};
 use super::line::{Left, Line, Socket};
-use super::lobby::Lobby;
-use super::negotiate::{Agreed, Refused, Road, caller, negotiate};
+use super::lobby::{Lobby, Places};
+use super::negotiate::{Agreed, Refused, Road, caller, let_in, negotiate};
 use super::pdu::{self, Kind};
-use super::settle::Settler;
+use super::settle::{PassedOn, Settler};
 use super::{Notice, ReceiveError};
 use crate::audit::Caller;
-use crate::audit::Event;
 use crate::audit::Rejection;
-use crate::audit::Rejections;
 use crate::config::DicomSettings;
 use crate::identity::BoxIdentity;
 use crate::identity::ServerFiles;
@@ -40,20 +39,16 @@ const PAUSE: Duration = Duration::from_millis(50);
 const GRACE: Duration = Duration::from_secs(10);
 /// Time that a peer has to read our last word before the connection closes.
 const LAST_WORD: Duration = Duration::from_millis(500);
-/// Refusals in the journal: at most one in this time, so that nobody fills
-/// the disk with them. The log has them all.
-const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// What all connections share.
 struct Shared {
     settings: DicomSettings,
     desk: Arc<Desk>,
     store: Store,
-    places: Arc<Semaphore>,
+    places: Places,
     lobby: Lobby,
     stop: watch::Receiver<bool>,
-    journaled: Mutex<Option<Instant>>,
-    rejections: Rejections,
+    callers: Callers,
     tls: Option<ServerFiles>,
     /// Where commitments are reported from, after their association.
     runtime: tokio::runtime::Handle,
@@ -72,8 +67,8 @@ pub struct Parts {
     pub identity: Arc<BoxIdentity>,
     /// Who is told of instances.
     pub notices: mpsc::Sender<Notice>,
-    /// Where the people at the box read what was turned away.
-    pub rejections: Rejections,
+    /// Nothing that is received is ever deleted: storage may be committed.
+    pub keeps: bool,
     /// The listener for TLS, and its files.
     pub tls: Option<(TcpListener, ServerFiles)>,
 }
@@ -94,7 +89,7 @@ pub async fn serve(
         store,
         identity,
         notices,
-        rejections,
+        keeps,
         tls,
     } = parts;
     let (tls_listener, tls) = tls.unzip();
@@ -102,22 +97,33 @@ pub async fn serve(
         tracing::warn!("ANY SENDER IS LET IN (dicom.accept_any): only for trying the box");
     }
     let (stopping, stop) = watch::channel(false);
-    let (settler, settling) = Settler::start(spool.clone(), store.clone(), notices)?;
+    let (settler, settling) = Settler::start(
+        spool.clone(),
+        store.clone(),
+        PassedOn::by(&settings),
+        notices,
+    )?;
+    let callers = Callers::default();
+    let (all_gone, gone) = watch::channel(false);
+    let noting = tokio::spawn(callers.clone().write_down(store.clone(), gone));
     let shared = Arc::new(Shared {
         desk: Arc::new(Desk::new(
             spool,
             identity,
             store.clone(),
             settler,
-            settings.max_instance_bytes,
+            &settings,
+            keeps,
         )),
-        places: Arc::new(Semaphore::new(settings.max_associations)),
+        places: Places::new(
+            settings.max_associations,
+            settings.max_associations_per_source,
+        ),
         settings,
         store,
         lobby: Lobby::default(),
         stop,
-        journaled: Mutex::new(None),
-        rejections,
+        callers: callers.clone(),
         tls,
         runtime: tokio::runtime::Handle::current(),
     });
@@ -130,6 +136,10 @@ pub async fn serve(
     let ended = timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tasks.shutdown().await;
+    }
+    all_gone.send_replace(true);
+    if noting.await.is_err() {
+        tracing::error!("the task that notes callers failed");
     }
     // The last way to the settler's thread: it settles what waits, and ends.
     drop(shared);
@@ -180,7 +190,7 @@ async fn accept(
             Ok((stream, peer, road)) => {
                 failures = 0;
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let go = shared.lobby.enter(number);
+                let go = shared.lobby.enter(number, peer.ip().to_canonical());
                 let came = Came { stream, peer, road };
                 tasks.spawn(connection(Arc::clone(shared), came, number, go));
             }
@@ -217,9 +227,7 @@ async fn secure(shared: &Shared, came: Came) -> Option<BufReader<Line>> {
         Ok(Err(error)) => {
             let address = came.peer.ip().to_canonical();
             tracing::warn!(peer = %address, error = %error, "TLS refused");
-            shared
-                .rejections
-                .add(Rejection::Tls, Caller::silent(address));
+            shared.callers.add(Rejection::Tls, Caller::silent(address));
             None
         }
         Err(_) => None,
@@ -250,7 +258,7 @@ async fn connection(shared: Arc<Shared>, came: Came, number: u64, go: oneshot::R
     let Some((caller, agreed, accept)) = agreed else {
         return last_word(stream).await;
     };
-    let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
+    let Some(place) = shared.places.take(&agreed.source) else {
         refuse(&shared, &mut stream, caller, Refused::Busy).await;
         return last_word(stream).await;
     };
@@ -307,7 +315,7 @@ fn on_own_thread(
             idle: shared.settings.idle_timeout,
             stop: shared.stop.clone(),
             studies: Vec::new(),
-            rejections: shared.rejections.clone(),
+            callers: shared.callers.clone(),
             caller: caller.clone(),
             commitments: Vec::new(),
         };
@@ -316,11 +324,12 @@ fn on_own_thread(
         match end {
             End::Violation(why) => {
                 tracing::warn!(peer = %peer, why, "association ended by us");
-                shared.rejections.add(Rejection::Violation { why }, caller);
+                let why = why.into();
+                shared.callers.add(Rejection::Violation { why }, caller);
             }
             End::Interrupted => {
                 tracing::warn!(peer = %peer, "connection ended in the middle of an image");
-                shared.rejections.add(Rejection::Interrupted, caller);
+                shared.callers.add(Rejection::Interrupted, caller);
             }
             End::Released | End::Aborted | End::Closed | End::Silent | End::Stopped => {
                 tracing::info!(peer = %peer, end = ?end, "association ended");
@@ -353,8 +362,8 @@ async fn open(
     let reason = match timeout(limit, pdu::read(stream, &mut body)).await {
         Ok(Ok(Some(Kind::AssociateRequest))) => match pdu::decode(1, &body) {
             Ok(Pdu::AssociationRQ(request)) => {
-                let caller = caller(&request, peer.ip());
-                match negotiate(&request, &shared.settings, peer.ip(), road) {
+                let caller = caller(&request, peer.ip(), road);
+                match admit(shared, &request, &caller, road).await {
                     Ok((agreed, accept)) => match pdu::encode(&accept) {
                         Ok(bytes) => return Some((caller, agreed, bytes)),
                         Err(_) => 6,
@@ -375,39 +384,46 @@ async fn open(
     };
     tracing::warn!(peer = %peer.ip(), reason, "no association request");
     let caller = Caller::silent(peer.ip().to_canonical());
-    shared.rejections.add(Rejection::NotDicom, caller);
+    shared.callers.add(Rejection::NotDicom, caller);
     // The peer may be gone; then there is nobody to tell.
     stream.write_all(&pdu::abort(reason)).await.ok();
     None
 }
 
+/// Answers by the settings; a stranger to them may be one that a person let in.
+async fn admit(
+    shared: &Shared,
+    request: &AssociationRQ,
+    caller: &Caller,
+    road: Road,
+) -> Result<(Agreed, Pdu), Refused> {
+    let (settings, peer) = (&shared.settings, caller.address);
+    let answer = negotiate(request, settings, &settings.sources, peer, road);
+    let (Err(refused), Some(calling)) = (&answer, &caller.calling) else {
+        return answer;
+    };
+    if !refused.rejection().can_be_allowed() {
+        return answer;
+    }
+    let (store, calling) = (shared.store.clone(), calling.clone());
+    match spawn_blocking(move || store.sender(&calling, peer)).await {
+        Ok(Ok(Some(sender))) => negotiate(request, settings, &[let_in(sender)], peer, road),
+        Ok(Ok(None)) | Err(_) => answer,
+        Ok(Err(error)) => {
+            tracing::error!(error = %Chain(&error), "who was let in could not be read");
+            answer
+        }
+    }
+}
+
 async fn refuse(shared: &Shared, stream: &mut BufReader<Line>, caller: Caller, refused: Refused) {
-    tracing::warn!(peer = %caller.address, reason = refused.code(), "association refused");
-    shared.rejections.add(refused.rejection(), caller);
+    let rejection = refused.rejection();
+    let reason = rejection.refused().unwrap_or_default();
+    tracing::warn!(peer = %caller.address, reason, "association refused");
+    shared.callers.add(rejection, caller);
     if let Ok(bytes) = pdu::encode(&refused.answer()) {
         // The peer may be gone; then there is nobody to tell.
         timeout(LAST_WORD, stream.write_all(&bytes)).await.ok();
-    }
-    let due = {
-        let mut journaled = shared
-            .journaled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let due = journaled.is_none_or(|at| at.elapsed() >= JOURNAL_PAUSE);
-        if due {
-            *journaled = Some(Instant::now());
-        }
-        due
-    };
-    if due {
-        let store = shared.store.clone();
-        let event = Event::AssociationRefused {
-            reason: refused.code().to_owned(),
-        };
-        let written = spawn_blocking(move || store.record(event)).await;
-        if let Ok(Err(error)) = written {
-            tracing::error!(error = %Chain(&error), "a refusal could not be journaled");
-        }
     }
 }
 

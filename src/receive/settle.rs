@@ -7,6 +7,7 @@
 //! settled (a full disk, a broken database) stays and is tried again, each
 //! second; at the next start it is found by its seal.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -15,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use super::association::Chain;
 use super::{Notice, ReceiveError};
+use crate::config::DicomSettings;
+use crate::identity::BoxIdentity;
 use crate::names::StudyKey;
 use crate::spool::Sealed;
 use crate::spool::Spool;
@@ -59,6 +62,17 @@ pub(super) struct Waiting {
     pub(super) facts: ImageFacts,
 }
 
+/// The sources whose instances are passed on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PassedOn(BTreeSet<String>);
+
+impl PassedOn {
+    pub(super) fn by(settings: &DicomSettings) -> Self {
+        let passed_on = settings.sources.iter().filter(|one| one.pass_on.is_some());
+        Self(passed_on.map(|source| source.name.clone()).collect())
+    }
+}
+
 enum Message {
     Instance(Box<Waiting>),
     /// An association ended that sent these studies.
@@ -80,6 +94,7 @@ impl Settler {
     pub(super) fn start(
         spool: Spool,
         rows: impl Rows,
+        passed_on: PassedOn,
         notices: tokio::sync::mpsc::Sender<Notice>,
     ) -> Result<(Self, JoinHandle<()>), ReceiveError> {
         let (queue, messages) = channel();
@@ -87,6 +102,7 @@ impl Settler {
         let mut desk = Desk {
             spool,
             rows,
+            passed_on,
             waiting: Arc::clone(&waiting),
             open: Vec::new(),
         };
@@ -127,6 +143,7 @@ impl Settler {
 struct Desk<R> {
     spool: Spool,
     rows: R,
+    passed_on: PassedOn,
     waiting: Arc<AtomicUsize>,
     /// Instances in the order they came.
     open: Vec<Waiting>,
@@ -214,7 +231,7 @@ impl<R: Rows> Desk<R> {
         while !open.is_empty() {
             let rest = open.split_off(open.len().min(TOGETHER));
             let batch = std::mem::replace(&mut open, rest);
-            for (one, result) in settle(&self.spool, &self.rows, batch) {
+            for (one, result) in settle(&self.spool, &self.rows, &self.passed_on, batch) {
                 match result {
                     Ok(admission) => {
                         self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -246,14 +263,21 @@ impl<R: Rows> Desk<R> {
 ///
 /// # Errors
 /// [`ReceiveError`]: the box must not go on without them.
-pub fn settle_left(spool: &Spool, store: &Store) -> Result<(usize, usize), ReceiveError> {
-    settle_left_in(spool, store)
+pub fn settle_left(
+    spool: &Spool,
+    store: &Store,
+    identity: &BoxIdentity,
+    settings: &DicomSettings,
+) -> Result<(usize, usize), ReceiveError> {
+    settle_left_in(spool, store, identity, &PassedOn::by(settings))
 }
 
 /// The same with a test's rows.
 pub(super) fn settle_left_in(
     spool: &Spool,
     rows: &impl Rows,
+    identity: &BoxIdentity,
+    passed_on: &PassedOn,
 ) -> Result<(usize, usize), ReceiveError> {
     let (left, unfinished) = spool.left()?;
     let count = left.len();
@@ -261,12 +285,13 @@ pub(super) fn settle_left_in(
     for sealed in left {
         let scan = spool.scan(&sealed, super::facts::WANTED)?;
         let (class, syntax) = (&sealed.meta().class, &sealed.meta().syntax);
-        let facts = super::facts::facts_of(&scan, class.as_str(), syntax.as_str());
+        let facts = super::facts::facts_of(&scan, class.as_str(), syntax.as_str(), identity);
         waiting.push(Waiting { sealed, facts });
     }
     while !waiting.is_empty() {
         let rest = waiting.split_off(waiting.len().min(TOGETHER));
-        for (_, result) in settle(spool, rows, std::mem::replace(&mut waiting, rest)) {
+        let batch = std::mem::replace(&mut waiting, rest);
+        for (_, result) in settle(spool, rows, passed_on, batch) {
             result?;
         }
     }
@@ -276,14 +301,19 @@ pub(super) fn settle_left_in(
 type Settled = (Waiting, Result<Admission, ReceiveError>);
 
 /// Steps 3 to 5 of [`crate::spool::sealed`] for some instances.
-pub(super) fn settle(spool: &Spool, rows: &impl Rows, batch: Vec<Waiting>) -> Vec<Settled> {
+pub(super) fn settle(
+    spool: &Spool,
+    rows: &impl Rows,
+    passed_on: &PassedOn,
+    batch: Vec<Waiting>,
+) -> Vec<Settled> {
     let sealed: Vec<&Sealed> = batch.iter().map(|one| &one.sealed).collect();
     let named = spool.publish(&sealed);
     let arrivals = batch
         .iter()
         .zip(&named)
         .filter(|(_, named)| named.is_ok())
-        .map(|(one, _)| arrival(one));
+        .map(|(one, _)| arrival(one, passed_on));
     let mut admitted = admit(rows, arrivals.collect()).into_iter();
     batch
         .into_iter()
@@ -339,8 +369,9 @@ fn log_clear(error: &SpoolError) {
     tracing::warn!(error = %Chain(error), "a part file stays");
 }
 
-fn arrival(one: &Waiting) -> Arrival {
+fn arrival(one: &Waiting, passed_on: &PassedOn) -> Arrival {
     Arrival {
+        pass_on: passed_on.0.contains(one.sealed.source()),
         study: one.sealed.study().clone(),
         instance: one.sealed.instance().clone(),
         source: one.sealed.source().to_owned(),

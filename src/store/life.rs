@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::troubles::{holds_up, set_trouble};
+use super::troubles::{may_try, set_trouble, standing};
 use super::writer::Job;
-use super::{Attempt, Store, StoreError};
+use super::{Attempt, Store, StoreError, pass_on};
 use crate::audit::Event;
 use crate::clock::Moment;
 use crate::names::Digest;
@@ -44,6 +44,8 @@ pub struct Arrival {
     pub size: u64,
     /// SHA-256 of the data set as received.
     pub digest: Digest,
+    /// It is to be passed on to a PACS of the hospital.
+    pub pass_on: bool,
 }
 
 /// What became of an arrival.
@@ -105,9 +107,11 @@ impl Store {
     pub fn ready<S: Step>(&self, now: Moment) -> Result<Vec<Study<S>>, StoreError> {
         self.read(|db| {
             let rows = in_state(db, S::STATE)?;
-            let ready = rows
-                .into_iter()
-                .filter(|(_, trouble)| trouble.as_ref().is_none_or(|held| holds_up(held, now)));
+            let ready = rows.into_iter().filter(|(_, trouble)| {
+                trouble
+                    .as_ref()
+                    .is_none_or(|held| may_try(held, S::STATE, now))
+            });
             Ok(ready
                 .filter_map(|(id, _)| Study::from_row(id, S::STATE))
                 .collect())
@@ -282,7 +286,7 @@ fn advance<S: Step, N: After<S>>(
     let changed = job
         .db
         .prepare_cached(
-            "UPDATE study SET state = ?3, trouble = NULL
+            "UPDATE study SET state = ?3
              WHERE key = ?1 AND generation = ?2 AND state = ?4",
         )
         .and_then(|mut statement| {
@@ -318,6 +322,9 @@ fn advance<S: Step, N: After<S>>(
     if N::STATE == State::Deidentified {
         mark_quarantined(job.db, id, &serde_json::from_str(body)?)?;
     }
+    // What held it up is over; what is told of it stays.
+    let told = standing(job.db, id, finished)?;
+    set_trouble(job.db, id, told.as_ref())?;
     attach(job.db, id, &artefacts_of::<N>(body)?)
 }
 
@@ -418,6 +425,9 @@ fn admit(job: &mut Job<'_>, at: Moment, arrival: &Arrival) -> Result<Admission, 
     };
     open_generation(job.db, at, arrival, generation)?;
     insert_instance(job.db, at, arrival, generation)?;
+    if arrival.pass_on {
+        pass_on::queue(job.db, at, arrival, generation)?;
+    }
     let study = name(generation);
     let received = Event::InstanceReceived {
         instance: instance.to_owned(),

@@ -26,9 +26,11 @@ use crate::study::State;
 use crate::study::StudyId;
 use crate::wire::WireError;
 
+mod callers;
 mod files;
 mod life;
 mod outbox;
+mod pass_on;
 mod troubles;
 mod views;
 mod writer;
@@ -36,8 +38,10 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use callers::{AllowedSender, Sender, SenderRequest, SenderWish, TurnedAway};
 pub use life::{Admission, Arrival, Timing};
 pub use outbox::{Failure, Outbox, OutboxFailure, Pending};
+pub use pass_on::{PassingOn, ToPassOn};
 pub use views::{InstanceRow, StepTime, StudyDetail, StudyRow};
 
 /// What a database or a result's file could not do. All are held: the study
@@ -147,6 +151,13 @@ impl<T> Attempt<T> for Result<T, rusqlite::Error> {
     }
 }
 
+/// The schema of `box.sqlite`: a script a version, each on top of the one before.
+const BOX_SCHEMA: &[&str] = &[
+    include_str!("schema/box-1.sql"),
+    include_str!("schema/box-2.sql"),
+    include_str!("schema/box-3.sql"),
+];
+
 /// Called after a commit with each journal entry, in order.
 pub type Watcher = Box<dyn Fn(&Entry) + Send + Sync>;
 
@@ -187,7 +198,7 @@ impl Store {
             })?;
         }
         let path = data.join("box.sqlite");
-        let write = open_database(&path, include_str!("schema/box-1.sql"))?;
+        let write = open_database(&path, BOX_SCHEMA)?;
         let read = open_to_read(&path)?;
         let store = Self {
             inner: Arc::new(Inner {
@@ -270,9 +281,9 @@ fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     Ok(read)
 }
 
-/// Opens a database in WAL with FULL sync, makes its schema if it is new, and
+/// Opens a database in WAL with FULL sync, brings its schema up to date, and
 /// checks its integrity.
-fn open_database(path: &Path, schema: &'static str) -> Result<Connection, StoreError> {
+fn open_database(path: &Path, schema: &[&str]) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path).attempt("opening")?;
     connection
         .busy_timeout(std::time::Duration::from_secs(5))
@@ -301,23 +312,28 @@ fn open_database(path: &Path, schema: &'static str) -> Result<Connection, StoreE
     let version: i64 = transaction
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .attempt("reading the schema's version")?;
-    match version {
-        0 => {
-            transaction
-                .execute_batch(schema)
-                .attempt("making the schema")?;
-            transaction
-                .pragma_update(None, "user_version", 1)
-                .attempt("stamping the schema")?;
-        }
-        1 => {}
-        newer => {
-            return Err(StoreError::Row {
-                table: "user_version",
-                why: format!("schema {newer} is newer than this program's 1: update bonebox"),
-            });
-        }
+    let known = usize::try_from(version)
+        .ok()
+        .and_then(|at| schema.get(at..));
+    let Some(missing) = known else {
+        let ours = schema.len();
+        return Err(StoreError::Row {
+            table: "user_version",
+            why: format!("schema {version} is newer than this program's {ours}: update bonebox"),
+        });
+    };
+    for script in missing {
+        transaction
+            .execute_batch(script)
+            .attempt("making the schema")?;
     }
+    transaction
+        .pragma_update(
+            None,
+            "user_version",
+            i64::try_from(schema.len()).unwrap_or(i64::MAX),
+        )
+        .attempt("stamping the schema")?;
     transaction.commit().attempt("committing the schema")?;
     Ok(connection)
 }

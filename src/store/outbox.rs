@@ -84,7 +84,7 @@ impl Outbox {
         std::fs::create_dir_all(&bundles).map_err(at("making the folder", &bundles))?;
         let db = open_database(
             &data.join("outbox.sqlite"),
-            include_str!("schema/outbox-1.sql"),
+            &[include_str!("schema/outbox-1.sql")],
         )?;
         Ok(Self {
             db: Arc::new(Mutex::new(db)),

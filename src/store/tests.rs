@@ -25,10 +25,12 @@ const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 fn arrival(instance: u8, bytes: &[u8]) -> Arrival {
     Arrival {
+        pass_on: false,
         study: KEY.parse().unwrap(),
         instance: format!("{instance:032x}").parse().unwrap(),
         source: "room 1".into(),
         facts: ImageFacts {
+            set: None,
             sop_class: "1.2.840.10008.5.1.4.1.1.1.1".into(),
             transfer_syntax: "1.2.840.10008.1.2.1".into(),
             modality: "DX".into(),
@@ -85,6 +87,20 @@ fn same_bytes_again_are_no_work_and_other_bytes_are_kept() {
         1,
         "told, not held up"
     );
+    assert_eq!(store.conflicts(&row.id).unwrap().len(), 1);
+    // It is told of after later steps too, and in the generation of a late one.
+    let closed = close(&store);
+    let told = |at: usize| store.studies(10).unwrap()[at].trouble.clone().unwrap();
+    assert_eq!(told(0).code, TroubleCode::ConflictingInstance);
+    assert!(store.ready::<Spooled>(store.now()).unwrap().len() == 1);
+    store
+        .hold_up(closed.id(), TroubleCode::WorkerCrashed, "x", None)
+        .unwrap();
+    store.admit(arrival(1, b"c")).unwrap();
+    let late = close(&store);
+    assert_eq!(store.conflicts(late.id()).unwrap().len(), 1);
+    let code = store.study(late.id()).unwrap().unwrap().row.trouble;
+    assert_eq!(code.unwrap().code, TroubleCode::ConflictingInstance);
 }
 
 #[test]

@@ -1,17 +1,30 @@
 //! What holds studies up, and what people ask for.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Attempt, Store, StoreError};
 use crate::audit::Event;
 use crate::clock::Moment;
+use crate::names::InstanceKey;
 use crate::study::Request;
 use crate::study::RequestKind;
+use crate::study::State;
 use crate::study::StudyId;
 use crate::study::Trouble;
 use crate::study::TroubleCode;
 
 impl Store {
+    /// The instances of a generation that came before with other bytes, in it
+    /// or in an earlier one.
+    ///
+    /// # Errors
+    /// [`StoreError`] if rows cannot be read.
+    pub fn conflicts(&self, id: &StudyId) -> Result<BTreeSet<InstanceKey>, StoreError> {
+        self.read(|db| conflicts(db, id))
+    }
+
     /// Holds a study up: it keeps its state and gains a trouble. The first
     /// moment and the acknowledgment of an equal trouble are kept.
     ///
@@ -178,11 +191,69 @@ impl Store {
     }
 }
 
-/// Whether a trouble lets its study be tried at a moment. A conflict is told,
-/// but holds nothing up.
-pub(super) fn holds_up(trouble: &Trouble, now: Moment) -> bool {
-    trouble.code == TroubleCode::ConflictingInstance
-        || trouble.next_try.is_some_and(|next| next <= now)
+/// Whether a trouble lets its study be tried at a moment. What is told only
+/// holds nothing up: a conflict; images that cannot be decoded, once the
+/// others have gone on.
+pub(super) fn may_try(trouble: &Trouble, state: State, now: Moment) -> bool {
+    let told_only = trouble.code == TroubleCode::ConflictingInstance
+        || (trouble.code == TroubleCode::CannotDecode && state > State::Spooled);
+    told_only || trouble.next_try.is_some_and(|next| next <= now)
+}
+
+/// What a study in this state is told to be in trouble with, as long as the box
+/// knows it, whatever step it has made since.
+pub(super) fn standing(
+    db: &Connection,
+    id: &StudyId,
+    at: Moment,
+) -> Result<Option<Trouble>, StoreError> {
+    let (code, detail) = if !conflicts(db, id)?.is_empty() {
+        let detail = "an instance came again with other bytes; both are kept";
+        (TroubleCode::ConflictingInstance, detail)
+    } else if has_undecoded(db, id)? {
+        let detail = "some images are kept and not measured";
+        (TroubleCode::CannotDecode, detail)
+    } else {
+        return Ok(None);
+    };
+    let before = trouble_of(db, id)?.filter(|before| before.code == code);
+    Ok(Some(before.unwrap_or(Trouble {
+        code,
+        detail: detail.to_owned(),
+        since: at,
+        tries: 1,
+        next_try: None,
+        acknowledged_by: None,
+    })))
+}
+
+/// The instances of a generation that came before with other bytes, in it or in
+/// an earlier one.
+fn conflicts(db: &Connection, id: &StudyId) -> Result<BTreeSet<InstanceKey>, StoreError> {
+    let names: Vec<String> = db
+        .prepare_cached(
+            "SELECT DISTINCT a.instance FROM instance a JOIN instance b
+             ON a.key = b.key AND a.instance = b.instance AND a.digest <> b.digest
+             WHERE a.key = ?1 AND a.generation = ?2 AND b.generation <= a.generation",
+        )
+        .and_then(|mut statement| {
+            statement
+                .query_map(params![id.key.as_str(), id.generation], |row| row.get(0))?
+                .collect()
+        })
+        .attempt("finding conflicting instances")?;
+    names.into_iter().map(|name| Ok(name.parse()?)).collect()
+}
+
+/// Whether images of a generation were kept back because nothing decodes them.
+fn has_undecoded(db: &Connection, id: &StudyId) -> Result<bool, StoreError> {
+    db.prepare_cached(
+        "SELECT 1 FROM evidence, json_each(body, '$.quarantined')
+         WHERE evidence.key = ?1 AND generation = ?2 AND state = 'deidentified'
+         AND json_extract(value, '$.code') = 'cannot-decode'",
+    )
+    .and_then(|mut statement| statement.exists(params![id.key.as_str(), id.generation]))
+    .attempt("finding images that were kept back")
 }
 
 fn state_of(db: &Connection, id: &StudyId) -> Result<Option<String>, StoreError> {

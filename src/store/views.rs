@@ -212,7 +212,7 @@ impl Store {
     }
 
     /// Whether an identified file is still needed: its study is not yet
-    /// de-identified, or the instance is in quarantine.
+    /// de-identified, the instance is in quarantine, or it waits to be passed on.
     ///
     /// # Errors
     /// [`StoreError`] if rows cannot be read.
@@ -220,7 +220,8 @@ impl Store {
         self.read(|db| {
             db.prepare_cached(
                 "SELECT 1 FROM instance JOIN study USING (key, generation)
-                 WHERE file = ?1 AND (state IN ('received', 'spooled') OR quarantined = 1)",
+                 WHERE file = ?1 AND (state IN ('received', 'spooled') OR quarantined = 1)
+                 UNION ALL SELECT 1 FROM pass_on WHERE file = ?1 AND done IS NULL",
             )
             .and_then(|mut statement| statement.exists([file]))
             .attempt("finding a file's row")

@@ -50,6 +50,20 @@ pub struct ImageFacts {
     pub laterality: Option<char>,
     /// Body Part Examined, if it is one of the standard's codes.
     pub body_part: Option<String>,
+    /// The set of images that it says it is one of.
+    #[serde(default)]
+    pub set: Option<ImageSet>,
+}
+
+/// A set of images whose number is known before all are there: one acquisition
+/// in one CT series that says its number of images, a concatenation, or one
+/// multi-frame object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageSet {
+    /// The box's name for it.
+    pub name: String,
+    /// How many images it has; 0: it is a localizer's, which nobody waits for.
+    pub count: u32,
 }
 
 /// Received: nothing beyond the rows of the instances.

@@ -22,7 +22,7 @@ mod trouble;
 
 pub use evidence::{
     AcknowledgedEvidence, AnalyzedEvidence, Artefact, ArtefactRole, DeidentifiedEvidence,
-    FileEntry, ForwardedEvidence, ImageFacts, Outcome, PseudonymousImage, Quarantined,
+    FileEntry, ForwardedEvidence, ImageFacts, ImageSet, Outcome, PseudonymousImage, Quarantined,
     ReceivedEvidence, Refusal, SpooledEvidence, ViewCode,
 };
 pub use trouble::{Request, RequestKind, Trouble, TroubleCode};

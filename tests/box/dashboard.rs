@@ -8,6 +8,7 @@
 )]
 
 mod invented;
+mod senders;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +16,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use bonebox::audit::{Caller, Rejected, Rejection};
+use bonebox::audit::{Caller, Rejection};
 use bonebox::clock::{Clock, Moment};
 use bonebox::config;
 use bonebox::dashboard::{Contact, Disk, Health, HealthSource, Inference, Process, app, serve};
 use bonebox::names::Digest;
 use bonebox::page::{Language, Text, code_text};
 use bonebox::phantom::Detail;
+use bonebox::store::{PassingOn, Store, TurnedAway};
 use bonebox::study::{ArtefactRole, RequestKind, TroubleCode, ViewCode};
 use bonebox::wire::{NOTICE_EN, NOTICE_JA};
 use futures_util::StreamExt;
@@ -50,16 +52,22 @@ fn healthy(clock: &Clock) -> HealthSource {
             at: START,
             failing: Some("connection refused (os error 111)".into()),
         },
+        passing_on: vec![PassingOn {
+            source: "room 3".into(),
+            waiting: 7,
+            since: START,
+            failure: Some("the PACS answered A700".into()),
+            next_try: START,
+        }],
         inference: Inference::Ready {
             provider: "cpu".into(),
             model: model(),
         },
-        rejected: rejected(),
     })
 }
 
 /// One of everything that the node turns away.
-fn rejected() -> Vec<Rejected> {
+fn turn_away(store: &Store) {
     let all = [
         Rejection::CallingAe,
         Rejection::CalledAe,
@@ -69,25 +77,24 @@ fn rejected() -> Vec<Rejected> {
         Rejection::NotDicom,
         Rejection::Interrupted,
         Rejection::Violation {
-            why: "not a DICOM PDU",
+            why: "not a DICOM PDU".into(),
         },
         Rejection::Instance {
             status: 0xc000,
-            why: "a length reaches beyond the data set",
+            why: "a length reaches beyond the data set".into(),
         },
     ];
-    let one = |rejection| Rejected {
+    let one = |rejection| TurnedAway {
         rejection,
         caller: Caller {
             address: [192, 0, 2, 7].into(),
             calling: Some("CT<3>".parse().unwrap()),
             called: None,
+            encrypted: false,
         },
         count: 12,
-        first: START,
-        last: START,
     };
-    all.map(one).into()
+    store.turned_away(all.map(one).into()).unwrap();
 }
 
 fn router(invented: &Invented) -> Router {
@@ -459,11 +466,14 @@ async fn the_first_image_is_told_within_a_second() {
 #[tokio::test]
 async fn health_is_told_to_people_and_monitors() {
     let invented = Invented::at(START);
+    turn_away(&invented.store);
     let app = router(&invented);
     let page = get(&app, "/health?lang=en").await;
     for words in [
         "48.2 GB free (reserve 0.5 GB)",
         "connection refused",
+        "room 3: 7 images wait",
+        "the PACS answered A700",
         "Needs a person",
         "wrist-tl@0.1",
     ] {

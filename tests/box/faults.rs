@@ -163,6 +163,22 @@ fn a_worker_that_crashes_costs_no_study() {
     rig.wait_acknowledged(1);
 }
 
+/// The health page, as soon as it says a text.
+fn page_with(rig: &Rig, text: Text) -> String {
+    let begun = std::time::Instant::now();
+    loop {
+        let page = crate::http::get(rig.dashboard, "/health?lang=en");
+        if page.contains(text.say(Language::English)) {
+            return page;
+        }
+        assert!(
+            begun.elapsed() < crate::rig::PATIENCE,
+            "{text:?} never came"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn what_is_turned_away_is_on_the_page_and_in_the_log() {
     let mut rig = Rig::new(&Difference::default());
@@ -185,7 +201,7 @@ fn what_is_turned_away_is_on_the_page_and_in_the_log() {
     std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
     assert_eq!(rig.send(&[cut]).unwrap(), [0xC000]);
 
-    let page = crate::http::get(rig.dashboard, "/health?lang=en");
+    let page = page_with(&rig, Text::RejectedInstance);
     let log = rig.log("serve");
     let pairs = [
         (Text::RejectedCalledAe, "called-ae-unknown"),
@@ -203,6 +219,15 @@ fn what_is_turned_away_is_on_the_page_and_in_the_log() {
     }
     assert!(page.contains("STRANGER") && page.contains("SOMEBODY"));
     assert!(!log.contains("STRANGER") && !log.contains("SOMEBODY"));
+    // A person lets the stranger in; the pipeline does it, and journals it.
+    let pressed = crate::http::press(rig.dashboard, "/health", ("kind", "allow"));
+    assert!(pressed.starts_with("HTTP/1.1 303"), "{pressed}");
+    page_with(&rig, Text::Senders);
+    let sent = send(&study.files[..1], rig.dicom, "BONEBOX", "STRANGER");
+    assert_eq!(sent.unwrap(), [0]);
+    let journal = rig.store().journal_since(0, 1000).unwrap();
+    let text = serde_json::to_string(&journal).unwrap();
+    assert!(text.contains("sender-allowed") && !text.contains("STRANGER"));
     assert_eq!(rig.send(&study.files).unwrap(), [0, 0]);
     rig.wait_acknowledged(1);
 }

@@ -57,6 +57,7 @@ pub(crate) struct Difference {
     pub(crate) client: Option<(PathBuf, PathBuf)>,
     pub(crate) extra: String,
     pub(crate) storage_extra: String,
+    pub(crate) dicom_extra: String,
 }
 
 pub(crate) fn free_port() -> u16 {
@@ -108,7 +109,7 @@ impl Rig {
             .unwrap_or_else(|| self.pki.client.clone());
         let the_box = format!(
             "[storage]\ndata = {:?}\n{}\n[dicom]\nlisten = \"127.0.0.1:{}\"\nquiet_period_s = 1.0\n\
-             [[dicom.sources]]\nname = \"room\"\ncalling_ae = \"XRAY\"\nplain = true\n\
+             [[dicom.sources]]\nname = \"room\"\ncalling_ae = \"XRAY\"\nplain = true\n{}\
              [dashboard]\nlisten = \"127.0.0.1:{}\"\n\
              [central]\nurl = \"https://127.0.0.1:{}/dicom-web\"\nca = {:?}\ncertificate = {:?}\n\
              key = {:?}\nretry_first_s = 0.1\nretry_max_s = 1.0\n\
@@ -117,6 +118,7 @@ impl Rig {
             self.path("box"),
             difference.storage_extra,
             self.dicom,
+            difference.dicom_extra,
             self.dashboard,
             self.dicom_web,
             self.pki.ca,

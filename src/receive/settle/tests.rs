@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use super::*;
 use crate::names::Digest;
@@ -90,8 +90,18 @@ fn meta() -> Meta {
     }
 }
 
+/// Any key does: no data set here says of which set it is.
+fn identity() -> &'static BoxIdentity {
+    static IDENTITY: OnceLock<BoxIdentity> = OnceLock::new();
+    IDENTITY.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        BoxIdentity::open(folder.path()).unwrap()
+    })
+}
+
 fn facts() -> ImageFacts {
     ImageFacts {
+        set: None,
         sop_class: String::new(),
         transfer_syntax: String::new(),
         modality: "CT".into(),
@@ -140,7 +150,7 @@ fn promise(sealed: &Sealed, bytes: Vec<u8>) -> Promise {
 /// A start of the box: recovery, as the pipeline does it.
 fn start(disk: &Arc<ModelDisk>, rows: &Paper) -> Result<Spool, ReceiveError> {
     let spool = Spool::open_on(Arc::clone(disk) as Arc<dyn Disk>, Path::new(DATA), 0)?;
-    settle_left_in(&spool, rows)?;
+    settle_left_in(&spool, rows, identity(), &PassedOn::default())?;
     spool.recover(|file| rows.needs_file(file).unwrap_or(true))?;
     Ok(spool)
 }
@@ -212,7 +222,12 @@ fn life(spool: &Spool, rows: &Paper, lots: &mut Lots, promises: &mut Vec<Promise
                 }
             }
             5..7 => {
-                let settled = settle(spool, rows, std::mem::take(&mut waiting));
+                let settled = settle(
+                    spool,
+                    rows,
+                    &PassedOn::default(),
+                    std::mem::take(&mut waiting),
+                );
                 let failed = settled.into_iter().filter(|(_, result)| result.is_err());
                 waiting = failed.map(|(one, _)| one).collect();
             }
@@ -293,7 +308,7 @@ fn whichever_call_fails_no_success_is_false() {
                     waiting.push(Waiting { sealed, facts });
                 }
             }
-            let settled = settle(&spool, &rows, waiting);
+            let settled = settle(&spool, &rows, &PassedOn::default(), waiting);
             let all = settled.iter().all(|(_, result)| result.is_ok());
             let hit = disk.heal();
             if !hit {
@@ -311,7 +326,12 @@ fn whichever_call_fails_no_success_is_false() {
             } else if !disk.is_dead() {
                 // The same process goes on.
                 let failed = settled.into_iter().filter(|(_, result)| result.is_err());
-                let again = settle(&spool, &rows, failed.map(|(one, _)| one).collect());
+                let again = settle(
+                    &spool,
+                    &rows,
+                    &PassedOn::default(),
+                    failed.map(|(one, _)| one).collect(),
+                );
                 assert!(again.iter().all(|(_, result)| result.is_ok()));
                 assert!(seal(&spool, &study(2), 9, &data_set(9, 0)).is_some());
             }

@@ -68,10 +68,12 @@ impl Invented {
     pub(crate) fn image(&self, study: u8, image: u8, source: &str, view: ViewCode) {
         let digest = Digest::of(&[study, image]);
         let arrival = Arrival {
+            pass_on: false,
             study: key(study).parse().unwrap(),
             instance: Digest::of(&[9, study, image]).hex()[..32].parse().unwrap(),
             source: source.into(),
             facts: ImageFacts {
+                set: None,
                 sop_class: "1.2.840.10008.5.1.4.1.1.1.1".into(),
                 transfer_syntax: "1.2.840.10008.1.2.1".into(),
                 modality: "DX".into(),

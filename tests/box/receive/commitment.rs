@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bonebox::config::CommitmentTarget;
+use bonebox::config::DicomPeer;
 
 use super::node::{EXPLICIT, Node, ct, data_set, file, run, settings};
 use crate::rig::free_port;
@@ -24,23 +24,31 @@ fn ask(node: &Node, listen: u16, files: &[PathBuf]) -> String {
 }
 
 #[test]
-fn what_is_held_is_committed_and_nothing_else() {
+fn what_stays_is_committed_and_nothing_else() {
     run(async {
         let listen = free_port();
-        for own in [false, true] {
+        for (own, keeps) in [(false, true), (true, true), (false, false)] {
             let mut settings = settings();
-            settings.sources[0].commitment_to = own.then(|| CommitmentTarget {
+            settings.sources[0].commitment_to = own.then(|| DicomPeer {
                 ae: "XRAY".parse().unwrap(),
                 address: format!("127.0.0.1:{listen}"),
             });
-            let node = Node::start(settings).await;
+            let node = if keeps {
+                Node::start_keeping(settings).await
+            } else {
+                Node::start(settings).await
+            };
             let outside = tempfile::tempdir().unwrap();
             let files = [ct(outside.path(), 1, &[]), ct(outside.path(), 2, &[])];
-            // Held; unknown; held with another class.
+            // Kept, or to be deleted; unknown; held with another class.
             let said =
                 tokio::task::block_in_place(|| ask(&node, if own { listen } else { 0 }, &files));
-            let expected = "action 0000\nevent 2 held 2 failed 0112 0119\n";
-            assert_eq!(said, expected, "own association: {own}");
+            let expected = if keeps {
+                "action 0000\nevent 2 held 2 failed 0112 0119\n"
+            } else {
+                "action 0000\nevent 2 held 0 failed 0110 0110 0112 0119\n"
+            };
+            assert_eq!(said, expected, "own association: {own}, keeps: {keeps}");
             node.stop().await;
         }
     });

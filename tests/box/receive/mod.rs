@@ -13,7 +13,7 @@ mod corpora;
 mod exact;
 mod hostile;
 mod kills;
-mod node;
+pub(crate) mod node;
 mod peers;
 mod refusals;
 mod tls;

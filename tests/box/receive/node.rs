@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bonebox::audit::Rejections;
+use bonebox::audit::Rejected;
 use bonebox::clock::Clock;
 use bonebox::config::{DicomSettings, Source};
 use bonebox::identity::{BoxIdentity, ServerFiles};
@@ -74,7 +74,6 @@ pub(crate) struct Node {
     pub(crate) disk: Arc<SmallDisk>,
     pub(crate) address: SocketAddr,
     pub(crate) notices: mpsc::UnboundedReceiver<Notice>,
-    pub(crate) rejections: Rejections,
     /// Where it listens for TLS.
     pub(crate) tls: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
@@ -94,20 +93,31 @@ pub(crate) fn settings() -> DicomSettings {
             address: Some([127, 0, 0, 1].into()),
             plain: true,
             commitment_to: None,
+            pass_on: None,
         }],
         quiet_period: Duration::from_secs(20),
         idle_timeout: Duration::from_secs(10),
         max_associations: 8,
+        max_associations_per_source: 8,
         max_instance_bytes: 64_000_000,
     }
 }
 
 impl Node {
     pub(crate) async fn start(settings: DicomSettings) -> Self {
-        Self::start_with(settings, None).await
+        Self::start_all(settings, None, false).await
     }
 
     pub(crate) async fn start_with(settings: DicomSettings, files: Option<ServerFiles>) -> Self {
+        Self::start_all(settings, files, false).await
+    }
+
+    /// A node that deletes nothing, ever.
+    pub(crate) async fn start_keeping(settings: DicomSettings) -> Self {
+        Self::start_all(settings, None, true).await
+    }
+
+    async fn start_all(settings: DicomSettings, files: Option<ServerFiles>, keeps: bool) -> Self {
         let tls = match files {
             None => None,
             Some(files) => Some((TcpListener::bind(settings.listen).await.unwrap(), files)),
@@ -135,14 +145,13 @@ impl Node {
             stopped.await.ok();
         };
         let rows = store.clone();
-        let rejections = Rejections::new(Clock::System);
         let parts = Parts {
             settings,
             spool,
             store: rows,
             identity,
             notices: tell,
-            rejections: rejections.clone(),
+            keeps,
             tls,
         };
         let task = tokio::spawn(async move { serve(listener, parts, shutdown).await });
@@ -152,7 +161,6 @@ impl Node {
             disk,
             address,
             notices,
-            rejections,
             tls: secure,
             stop,
             task,
@@ -187,6 +195,14 @@ impl Node {
     /// Waits until everything that was acknowledged has its row.
     pub(crate) async fn settled(&self) {
         until("the rows", || self.parts().is_empty()).await;
+    }
+
+    /// Waits until what was turned away is written down as a test expects.
+    pub(crate) async fn turned_away(&self, holds: impl Fn(&[Rejected]) -> bool) {
+        until("what was turned away", || {
+            holds(&self.store.callers().unwrap())
+        })
+        .await;
     }
 
     /// The statuses that files get, in order; they have their rows then.

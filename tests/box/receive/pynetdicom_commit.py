@@ -59,7 +59,7 @@ assert came.wait(30), "no report came"
 kind, information = report[0]
 assert information.TransactionUID == "1.2.3.4.5"
 failed = [f"{item.FailureReason:04X}" for item in information.get("FailedSOPSequence", [])]
-print("event", kind, "held", len(information.ReferencedSOPSequence), "failed", *failed)
+print("event", kind, "held", len(information.get("ReferencedSOPSequence", [])), "failed", *failed)
 if int(listen):
     server.shutdown()
 else:

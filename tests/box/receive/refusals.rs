@@ -6,7 +6,7 @@ use bonebox::audit::Rejection;
 use bonebox::clock::Clock;
 use bonebox::names::LegalBasis;
 use bonebox::receive::Notice;
-use bonebox::receive::send::{SendError, send};
+use bonebox::receive::send::{SendError, echo, send};
 use bonebox::spool::{Disk, MachineDisk};
 use bonebox::store::{Store, Timing};
 use bonebox::study::{Deidentified, DeidentifiedEvidence, Received, Spooled};
@@ -134,14 +134,13 @@ fn bad_instances_get_their_status_and_the_association_goes_on() {
         assert_eq!(node.files("identified").len(), 2);
         assert!(node.parts().is_empty());
         // The people at the box read each status that the sender was told.
-        let told: u64 = node
-            .rejections
-            .latest()
-            .iter()
-            .filter(|one| matches!(one.rejection, Rejection::Instance { .. }))
-            .map(|one| one.count)
-            .sum();
-        assert_eq!(told, 5);
+        node.turned_away(|all| {
+            let told = all
+                .iter()
+                .filter(|one| matches!(one.rejection, Rejection::Instance { .. }));
+            told.map(|one| one.count).sum::<u64>() == 5
+        })
+        .await;
         node.stop().await;
     });
 }
@@ -206,9 +205,11 @@ fn strangers_and_wrong_addresses_are_refused() {
         assert_eq!(why, "called AE title not recognized");
         assert!(node.files("identified").is_empty());
         node.echo().await.unwrap();
+        node.turned_away(|all| all.len() == 2).await;
         let mut turned: Vec<_> = node
-            .rejections
-            .latest()
+            .store
+            .callers()
+            .unwrap()
             .into_iter()
             .map(|one| (one.rejection, one.caller.calling, one.caller.called))
             .collect();
@@ -219,6 +220,55 @@ fn strangers_and_wrong_addresses_are_refused() {
             (Rejection::CallingAe, ae("STRANGER"), ae("BONEBOX")),
         ];
         assert_eq!(turned, expected);
+        node.stop().await;
+    });
+}
+
+#[test]
+fn one_source_cannot_take_all_places() {
+    run(async {
+        let mut settings = settings();
+        settings.max_associations_per_source = 2;
+        let mut second = settings.sources[0].clone();
+        second.name = "room 2".into();
+        second.calling_ae = "SECOND".parse().unwrap();
+        settings.sources.push(second);
+        let node = Node::start(settings).await;
+        let held = [0, 1].map(|_| super::hostile::associate(node.address));
+        let busy = node.echo().await;
+        assert!(matches!(busy, Err(SendError::Refused(_))), "{busy:?}");
+        echo(&node.target(), &"SECOND".parse().unwrap())
+            .await
+            .unwrap();
+        drop(held);
+        node.turned_away(|all| all.iter().any(|one| one.rejection == Rejection::Busy))
+            .await;
+        node.stop().await;
+    });
+}
+
+#[test]
+fn who_is_let_in_may_send_until_it_is_withdrawn() {
+    run(async {
+        let node = Node::start(settings()).await;
+        let stranger = "STRANGER".parse().unwrap();
+        let target = node.target();
+        let ask = || echo(&target, &stranger);
+        let act = || {
+            for request in node.store.open_sender_requests().unwrap() {
+                node.store.answer_sender(&request).unwrap();
+            }
+        };
+        assert!(ask().await.is_err());
+        node.turned_away(|all| all.len() == 1).await;
+        let number = node.store.callers().unwrap()[0].number;
+        assert!(node.store.ask_to_allow(number).unwrap());
+        act();
+        ask().await.unwrap();
+        let number = node.store.senders().unwrap()[0].number;
+        node.store.ask_to_withdraw(number).unwrap();
+        act();
+        assert!(ask().await.is_err());
         node.stop().await;
     });
 }

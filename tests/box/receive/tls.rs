@@ -175,7 +175,7 @@ fn wrong_clients_are_refused_before_a_pdu_is_read() {
         let mut plain = TcpStream::connect(node.tls.unwrap()).unwrap();
         plain.write_all(&[1, 0, 0, 0, 0, 4, 0, 0, 0, 0]).unwrap();
         let refused = || -> u64 {
-            let latest = node.rejections.latest();
+            let latest = node.store.callers().unwrap();
             let tls = latest.iter().filter(|one| {
                 // Nobody got as far as to say who it is.
                 one.rejection == Rejection::Tls && one.caller.calling.is_none()
@@ -187,8 +187,8 @@ fn wrong_clients_are_refused_before_a_pdu_is_read() {
         // The known sender without TLS, on the other port.
         let why = node.send(&files).await.unwrap_err().to_string();
         assert!(why.contains("calling AE title not recognized"), "{why}");
-        let last = node.rejections.latest();
-        assert!(last.iter().any(|one| one.rejection == Rejection::Plain));
+        node.turned_away(|all| all.iter().any(|one| one.rejection == Rejection::Plain))
+            .await;
         let good = sent(&files, &pki.way(&node, "client")).await.unwrap();
         assert_eq!(good[0].status, Some(0));
         node.stop().await;
