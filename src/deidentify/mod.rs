@@ -287,6 +287,10 @@ pub struct InstanceReport {
     pub size: u64,
     /// What a person should know: `burned-in-annotation-unknown`.
     pub flags: Vec<String>,
+    /// Rectangles of pixels that were blanked: left, top, width, height. They
+    /// say where a text stood, not what it said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blanked: Vec<[u32; 4]>,
 }
 
 impl InstanceReport {

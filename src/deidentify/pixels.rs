@@ -239,6 +239,14 @@ fn search_compressed(path: &Path) -> Result<bool, DeidentifyError> {
 }
 
 impl Blanking {
+    /// Left, top, width and height of each rectangle.
+    pub(super) fn places(&self) -> Vec<[u32; 4]> {
+        let number = |pixels| u32::try_from(pixels).unwrap_or(u32::MAX);
+        let each = self.rectangles.iter();
+        each.map(|(r, _)| [r.left, r.top, r.width(), r.height()].map(number))
+            .collect()
+    }
+
     /// Blanks what lies in a piece of the pixels that starts at an offset; both
     /// are of whole words, low byte first.
     pub(super) fn blank(&self, offset: u64, piece: &mut [u8]) {

@@ -92,6 +92,7 @@ pub(super) fn prepare(
         counts.note("text-in-pixels");
     }
     sign(&mut elements, &pseudonym, profile, &blanking);
+    let blanked = blanking.places();
     let uid = |element| text(&elements, element).to_owned();
     let (sop_class, instance_uid) = (uid(Tag(0x0008, 0x0016)), uid(Tag(0x0008, 0x0018)));
     let mut head = write::preamble_and_meta(&sop_class, &instance_uid, &transfer_syntax);
@@ -123,6 +124,7 @@ pub(super) fn prepare(
             digest: Digest::of(b""),
             size: 0,
             flags: admitted.flags.iter().map(|&f| f.to_owned()).collect(),
+            blanked,
         },
         #[cfg(feature = "test-hooks")]
         unchanged: profile.unchanged,
@@ -223,10 +225,13 @@ fn sign(
         ]
     };
     let mut done = vec![("113100", "Basic Application Confidentiality Profile")];
-    // What did not look at the pixels does not say that they are clean.
+    // What did not look at the pixels does not say that they are clean. Graphics
+    // are removed whole: that is the Basic Profile without the option (E.3.3,
+    // note 1), whose code would say that there are some, cleaned.
     let cleaned = blanking.searched || !blanking.rectangles.is_empty();
     let at_work = profile.options.iter();
     let at_work: Vec<Choice> = at_work
+        .filter(|choice| *choice != Choice::Graphics)
         .filter(|choice| *choice != Choice::Pixels || cleaned)
         .collect();
     done.extend(at_work.iter().copied().map(Choice::code));

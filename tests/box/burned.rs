@@ -1,5 +1,5 @@
-//! Text burned into simulated radiographs: found and blanked, little besides;
-//! clean pictures stay whole, markers with them.
+//! Text burned into simulated radiographs: found and blanked, and nothing but
+//! what covers it; clean pictures stay whole, markers with them.
 //!
 //! Fonts and texts are others than those the detector was tuned with, and so are
 //! the subjects. `make test` takes a few pictures, `make test-long` 1,000 clean
@@ -18,6 +18,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
+use bonebox::deidentify::InstanceReport;
 use bonebox::phantom::{Subject, VALIDATION_SEEDS};
 use dicom_core::{Tag, VR};
 
@@ -25,14 +26,23 @@ use crate::deidentify::{Bench, string};
 use crate::objects::{Image, Node, Tree, image, put, us};
 
 /// A text as a picture.
-struct Strip {
+pub(crate) struct Strip {
     name: String,
-    width: usize,
-    height: usize,
-    ink: Vec<u8>,
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    /// 255 for ink.
+    pub(crate) ink: Vec<u8>,
 }
 
-fn strips() -> Vec<Strip> {
+impl Strip {
+    /// Whether it is a text of this size that begins so.
+    pub(crate) fn is(&self, size: &str, text: &str) -> bool {
+        let mut parts = self.name.split('|').skip(1);
+        parts.next() == Some(size) && parts.next().is_some_and(|own| own.starts_with(text))
+    }
+}
+
+pub(crate) fn strips() -> Vec<Strip> {
     let packed: &[u8] = include_bytes!("fixtures/text/strips.bin");
     let mut bytes = Vec::new();
     let mut reader = flate2::read::DeflateDecoder::new(packed);
@@ -108,12 +118,48 @@ fn object(picture: &Picture) -> Tree {
 }
 
 /// The picture after the step, and what the step says of it.
-fn after(bench: &Bench, picture: &Picture) -> (Vec<u16>, Vec<String>) {
+fn after(bench: &Bench, picture: &Picture) -> (Vec<u16>, InstanceReport) {
     let (report, output) = bench.run_tree(&object(picture)).unwrap();
     let start = output.len() - picture.pixels.len() * 2;
     let words = output[start..].chunks_exact(2);
     let pixels = words.map(|w| u16::from_le_bytes([w[0], w[1]])).collect();
-    (pixels, report.flags)
+    (pixels, report)
+}
+
+/// How far a blanked rectangle may reach beyond the text that it covers.
+pub(crate) const MARGIN: usize = 32;
+
+/// A text in a picture.
+struct Burned {
+    /// Left, top, width, height.
+    place: [usize; 4],
+    is_bright: bool,
+    /// The pixels of its ink.
+    ink: Vec<usize>,
+}
+
+/// Every pixel outside the rectangles that the report names is as it was, and
+/// each rectangle lies within [`MARGIN`] of the text.
+fn only_the_text(picture: &Picture, pixels: &[u16], report: &InstanceReport, text: &Burned) {
+    let mut may_change = vec![false; pixels.len()];
+    let [left, top, width, height] = text.place;
+    for rectangle in &report.blanked {
+        let [x, y, wide, high] = rectangle.map(|side| side as usize);
+        let across = x + MARGIN >= left && x + wide <= left + width + MARGIN;
+        let down = y + MARGIN >= top && y + high <= top + height + MARGIN;
+        assert!(
+            across && down,
+            "{rectangle:?} for the text at {:?}",
+            text.place
+        );
+        for row in y..y + high {
+            let line = row * picture.columns;
+            may_change[line + x..line + x + wide].fill(true);
+        }
+    }
+    let both = picture.pixels.iter().zip(pixels).zip(&may_change);
+    let strays = both.filter(|((before, after), may)| before != after && !**may);
+    assert_eq!(strays.count(), 0, "pixels outside what the report names");
 }
 
 fn quantile(values: &[u16], part: f64) -> u16 {
@@ -123,8 +169,8 @@ fn quantile(values: &[u16], part: f64) -> u16 {
 }
 
 /// Burns a text into the border where it can be seen: 0 or 4095, a quarter of
-/// the picture's range away from everything it covers. Its ink's pixels.
-fn burn(picture: &mut Picture, strip: &Strip, draw: &mut Draw) -> Option<Vec<usize>> {
+/// the picture's range away from everything it covers.
+fn burn(picture: &mut Picture, strip: &Strip, draw: &mut Draw) -> Option<Burned> {
     let (rows, columns) = (picture.rows, picture.columns);
     let range = quantile(&picture.pixels, 0.995) - quantile(&picture.pixels, 0.005);
     for _ in 0..40 {
@@ -167,7 +213,11 @@ fn burn(picture: &mut Picture, strip: &Strip, draw: &mut Draw) -> Option<Vec<usi
                 covered.push(place);
             }
         }
-        return Some(covered);
+        return Some(Burned {
+            place: [left, top, strip.width, strip.height],
+            is_bright: ink > 0,
+            ink: covered,
+        });
     }
     None
 }
@@ -183,10 +233,11 @@ fn clean_radiographs_are_left_alone() {
     let (mut all, mut touched) = (0, 0);
     for number in 0..subjects {
         for picture in pictures(number) {
-            let (pixels, flags) = after(&bench, &picture);
+            let (pixels, report) = after(&bench, &picture);
             all += 1;
             touched += u32::from(pixels != picture.pixels);
-            assert_eq!(pixels != picture.pixels, !flags.is_empty(), "{flags:?}");
+            assert_eq!(pixels != picture.pixels, !report.blanked.is_empty());
+            assert_eq!(report.blanked.is_empty(), report.flags.is_empty());
         }
     }
     println!("{touched} of {all} clean simulated radiographs were touched");
@@ -194,14 +245,13 @@ fn clean_radiographs_are_left_alone() {
 }
 
 #[test]
-fn burned_in_text_is_blanked_and_little_besides() {
+fn burned_in_text_is_blanked_and_nothing_besides() {
     let bench = Bench::with(&["clean-pixel-data"]);
     let strips = strips();
-    let (subjects, each) = if is_long() { (250, 2) } else { (12, 4) };
+    let (subjects, each) = if is_long() { (250, 2) } else { (6, 7) };
     let mut draw = Draw(0x1234_5678_9abc_def1);
-    let (mut all, mut found) = (0_u32, 0_u32);
-    let (mut blanked, mut boxes) = (0, 0);
-    let mut by_font: BTreeMap<String, [u32; 2]> = BTreeMap::new();
+    let (mut all, mut found, mut pixels_blanked, mut pixels_of_text) = (0_u32, 0_u32, 0, 0);
+    let mut by_kind: BTreeMap<String, [u32; 2]> = BTreeMap::new();
     for number in 0..subjects {
         for clean in pictures(1000 + number) {
             for _ in 0..each {
@@ -210,36 +260,47 @@ fn burned_in_text_is_blanked_and_little_besides() {
                     ..clean
                 };
                 let strip = &strips[draw.below(strips.len())];
-                let Some(ink) = burn(&mut picture, strip, &mut draw) else {
+                let Some(text) = burn(&mut picture, strip, &mut draw) else {
                     continue;
                 };
-                let (pixels, _) = after(&bench, &picture);
-                let gone = ink
-                    .iter()
-                    .filter(|&&place| pixels[place] != picture.pixels[place]);
-                let is_found = gone.count() * 100 >= ink.len() * 98;
+                let (pixels, report) = after(&bench, &picture);
+                only_the_text(&picture, &pixels, &report, &text);
+                let covered = |place: &&usize| is_blanked(&report, **place, picture.columns);
+                let gone = text.ink.iter().filter(covered).count();
+                let is_found = gone * 100 >= text.ink.len() * 98;
                 all += 1;
                 found += u32::from(is_found);
-                let (font, _) = strip.name.rsplit_once('|').unwrap();
-                let counts = by_font.entry(font.to_owned()).or_default();
-                counts[0] += u32::from(is_found);
-                counts[1] += 1;
-                let changed = picture.pixels.iter().zip(&pixels).filter(|(a, b)| a != b);
-                let changed = changed.count();
-                assert!(changed * 12 <= pixels.len(), "{}: {changed}", strip.name);
-                blanked += changed;
-                boxes += strip.width * strip.height;
+                let (font, rest) = strip.name.split_once('|').unwrap();
+                let (size, words) = rest.split_once('|').unwrap();
+                let ink = if text.is_bright { "white" } else { "black" };
+                let language = if words.is_ascii() {
+                    "English"
+                } else {
+                    "Japanese"
+                };
+                for kind in [font, size, ink, language] {
+                    let counts = by_kind.entry(kind.to_owned()).or_default();
+                    counts[0] += u32::from(is_found);
+                    counts[1] += 1;
+                }
+                let sizes = report.blanked.iter().map(|[.., wide, high]| wide * high);
+                pixels_blanked += sizes.sum::<u32>();
+                pixels_of_text += (strip.width * strip.height) as u32;
             }
         }
     }
-    let times = blanked as f64 / boxes as f64;
+    println!("{found} of {all} texts blanked; of each kind: {by_kind:?}");
+    let times = f64::from(pixels_blanked) / f64::from(pixels_of_text);
     println!("blanked pixels: {times:.2} times those of the texts' boxes");
-    assert!(times < 3.0, "{times}");
-    println!("{found} of {all} texts blanked; found and shown by font and size: {by_font:?}");
-    assert!(
-        all >= 80 && found * 100 >= all * if is_long() { 98 } else { 95 },
-        "{found} of {all}"
-    );
+    assert!(all >= 70 && found * 100 >= all * 99, "{found} of {all}");
+}
+
+pub(crate) fn is_blanked(report: &InstanceReport, place: usize, columns: usize) -> bool {
+    let (x, y) = (place % columns, place / columns);
+    report.blanked.iter().any(|rectangle| {
+        let [left, top, wide, high] = rectangle.map(|side| side as usize);
+        (left..left + wide).contains(&x) && (top..top + high).contains(&y)
+    })
 }
 
 /// What is said of an object whose pixels were changed.
@@ -249,12 +310,12 @@ fn a_blanked_object_says_so() {
     let strips = strips();
     let strip = strips
         .iter()
-        .find(|s| s.name.contains("|36|YAMADA"))
+        .find(|strip| strip.is("36", "YAMADA"))
         .unwrap();
     let mut picture = pictures(5000).remove(0);
     burn(&mut picture, strip, &mut Draw(7)).unwrap();
-    let (_, flags) = after(&bench, &picture);
-    assert_eq!(flags, ["text-blanked"]);
+    let (_, report) = after(&bench, &picture);
+    assert_eq!(report.flags, ["text-blanked"]);
     let object = bench.open();
     assert_eq!(string(&object, 0x0028, 0x0301).as_deref(), Some("NO"));
     let codes = object.element(Tag(0x0012, 0x0064)).unwrap();

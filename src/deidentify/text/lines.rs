@@ -28,28 +28,51 @@ const BESIDE: f64 = 2.5;
 
 /// Along which axis a line runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Along {
+pub(super) enum Along {
     Rows,
     Columns,
 }
 
 impl Along {
     /// A rectangle as it lies along the line: start, end, and across it.
-    fn of(self, r: &Rectangle) -> [usize; 4] {
+    pub(super) fn of(self, r: &Rectangle) -> [usize; 4] {
         match self {
             Self::Rows => [r.left, r.right, r.top, r.bottom],
             Self::Columns => [r.top, r.bottom, r.left, r.right],
         }
     }
+
+    /// The rectangle that lies so.
+    pub(super) fn rectangle(self, [start, end, near, far]: [usize; 4]) -> Rectangle {
+        let [left, right, top, bottom] = match self {
+            Self::Rows => [start, end, near, far],
+            Self::Columns => [near, far, start, end],
+        };
+        Rectangle {
+            left,
+            top,
+            right,
+            bottom,
+        }
+    }
 }
 
-/// The rectangles of lines of text. `is_side` says whether a piece is an R or
-/// an L: one that stands apart from the letters beside it is left out.
+/// A line of text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    pub(super) bounds: Rectangle,
+    pub(super) along: Along,
+    /// The one value of its ink, where it has one.
+    pub(super) ink: Option<u16>,
+}
+
+/// Lines of text. `is_side` says whether a piece is an R or an L: one that
+/// stands apart from the letters beside it is left out.
 pub(super) fn text_lines<E>(
     pieces: &[Piece],
     size: [usize; 2],
     mut is_side: impl FnMut(&Piece) -> Result<bool, E>,
-) -> Result<Vec<Rectangle>, E> {
+) -> Result<Vec<Line>, E> {
     let most = (size[0].max(size[1]) / LARGEST).max(LEAST_HEIGHT);
     let parts: Vec<&Piece> = pieces
         .iter()
@@ -68,13 +91,20 @@ pub(super) fn text_lines<E>(
             if !is_text(&group, along) {
                 continue;
             }
+            let ink = ink(&group);
             let line = without_marker(group, along, &mut is_side)?;
             if let Some(line) = line.filter(|line| !is_in_the_middle(line, size)) {
-                lines.push(grown(line, &parts, along, &mut is_side)?);
+                let bounds = grown(line, ink, &parts, along, &mut is_side)?;
+                lines.push(Line { bounds, along, ink });
             }
         }
     }
     let alone = beside_markers(&parts, size, &lines, &mut is_side)?;
+    let alone = alone.into_iter().map(|bounds| Line {
+        bounds,
+        along: Along::Rows,
+        ink: None,
+    });
     lines.extend(alone);
     Ok(lines)
 }
@@ -178,13 +208,24 @@ fn is_text(group: &[&Piece], along: Along) -> bool {
 
 /// Whether one value is common to many pixels of a group: ink is of one value.
 fn is_plateau(group: &[&Piece], area: u32) -> bool {
-    let best = group.iter().map(|piece| {
+    let (_, best) = commonest(group);
+    best >= PLATEAU_PIXELS && f64::from(best) >= PLATEAU * f64::from(area)
+}
+
+/// The value of a group's ink, if it is of one value.
+fn ink(group: &[&Piece]) -> Option<u16> {
+    let area = group.iter().map(|piece| piece.area).sum();
+    is_plateau(group, area).then(|| commonest(group).0)
+}
+
+/// The peak that most pixels of a group have, and how many.
+fn commonest(group: &[&Piece]) -> (u16, u32) {
+    let each = group.iter().map(|piece| {
         let (value, _) = piece.peak();
         let same = group.iter().filter(|other| other.peak().0 == value);
-        same.map(|other| other.peak().1).sum::<u32>()
+        (value, same.map(|other| other.peak().1).sum::<u32>())
     });
-    let best = best.max().unwrap_or(0);
-    best >= PLATEAU_PIXELS && f64::from(best) >= PLATEAU * f64::from(area)
+    each.max_by_key(|(_, count)| *count).unwrap_or((0, 0))
 }
 
 fn bounds(group: &[&Piece]) -> Option<Rectangle> {
@@ -227,6 +268,7 @@ fn without_marker<E>(
 /// what a wide space had cut off; an R or L that stands apart stays out.
 fn grown<E>(
     mut line: Rectangle,
+    ink: Option<u16>,
     parts: &[&Piece],
     along: Along,
     is_side: &mut impl FnMut(&Piece) -> Result<bool, E>,
@@ -245,7 +287,9 @@ fn grown<E>(
                 && 10 * (d - c) <= 14 * height
                 && 10 * gap <= 22 * height
                 && b - a <= 4 * height;
-            if is_inside && c >= near && d <= far || !fits || piece.sharpness() < SHARP_PART {
+            let is_ink = ink == Some(piece.peak().0);
+            let sharp = is_ink || piece.sharpness() > SHARP_PART;
+            if is_inside && c >= near && d <= far || !fits || !sharp {
                 continue;
             }
             if 10 * gap >= 4 * height && 10 * (d - c) >= 7 * height && is_side(piece)? {
@@ -264,11 +308,11 @@ fn grown<E>(
 fn beside_markers<E>(
     parts: &[&Piece],
     size: [usize; 2],
-    lines: &[Rectangle],
+    lines: &[Line],
     is_side: &mut impl FnMut(&Piece) -> Result<bool, E>,
 ) -> Result<Vec<Rectangle>, E> {
     let in_line = |piece: &Piece| {
-        lines.iter().any(|line| {
+        lines.iter().map(|line| line.bounds).any(|line| {
             piece.bounds.left >= line.left
                 && piece.bounds.right <= line.right
                 && piece.bounds.top >= line.top
@@ -327,12 +371,9 @@ fn beside_markers<E>(
 
 /// Rectangles that overlap become one.
 pub(super) fn joined(mut all: Vec<Rectangle>) -> Vec<Rectangle> {
-    let overlap = |a: &Rectangle, b: &Rectangle| {
-        a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
-    };
     let mut done: Vec<Rectangle> = Vec::new();
     while let Some(mut own) = all.pop() {
-        while let Some(index) = done.iter().position(|other| overlap(&own, other)) {
+        while let Some(index) = done.iter().position(|other| own.meets(other)) {
             own = own.join(&done.swap_remove(index));
         }
         done.push(own);

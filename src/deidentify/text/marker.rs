@@ -4,8 +4,7 @@
 //! upright R or L of plain strokes has it. What is not sure is no marker, and
 //! goes with the text beside it.
 
-use super::pieces::Piece;
-use super::{Cut, Ground, Rows};
+use super::{Cut, Ground, Rectangle, Rows};
 
 /// The parts of a letter's box that are looked at, in twentieths: from row, to
 /// row, from column, to column; the ink it must have at least and at most.
@@ -28,12 +27,11 @@ const R: [Zone; 7] = [
 ];
 
 pub(super) fn is_side<P: Rows>(
-    piece: &Piece,
+    bounds: &Rectangle,
     ground: &Ground,
     cut: Cut,
     picture: &mut P,
 ) -> Result<bool, P::Error> {
-    let bounds = piece.bounds;
     let (width, height) = (bounds.width(), bounds.height());
     // Letters are higher than wide; below ten pixels nothing is sure.
     if height < 7 || 10 * width < 4 * height || 10 * width > 13 * height {

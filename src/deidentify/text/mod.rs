@@ -9,16 +9,21 @@
 //! Sharp pieces that stand side by side, or one over the other, make lines
 //! (`lines`); a line that stays outside the middle of the image is text. A single
 //! letter is a side marker and stays, and so does an R or L that stands apart
-//! from letters beside it (`marker`).
+//! from letters beside it (`marker`). (4) What is blanked is the rectangle of a
+//! line's ink, not of all that its pieces touch (`ink`).
 //!
 //! The picture is read twice, strip by strip, so its size does not matter.
 //! Figures, and on what they were measured, stand in docs/METHODS.md.
 
+use std::cmp::Reverse;
+
+mod ink;
 mod lines;
 mod marker;
 mod pieces;
 
-use self::lines::{joined, text_lines};
+use self::ink::around_ink;
+use self::lines::{Line, joined, text_lines};
 use self::pieces::{Collector, Piece};
 
 /// Side of a block of background, in pixels.
@@ -36,6 +41,8 @@ const INKS: usize = 6;
 /// times as many as its neighbors have: a background has all values of a range.
 const INK_RUNS: u32 = 24;
 const INK_PEAK: u32 = 4;
+/// Of more lines the ink is not looked at: that is no radiograph.
+const MOST_LINES: usize = 400;
 /// The middle of the image that is not searched: anatomy and metal.
 const MIDDLE: f64 = 0.5;
 
@@ -64,6 +71,18 @@ impl Rectangle {
             right: self.right.max(other.right),
             bottom: self.bottom.max(other.bottom),
         }
+    }
+
+    /// Whether they have pixels in common.
+    fn meets(&self, other: &Self) -> bool {
+        self.left < other.right
+            && other.left < self.right
+            && self.top < other.bottom
+            && other.top < self.bottom
+    }
+
+    fn holds(&self, other: &Self) -> bool {
+        self.join(other) == *self
     }
 
     fn grown(&self, by: usize, [rows, columns]: [usize; 2]) -> Self {
@@ -97,11 +116,29 @@ pub(super) fn find_text<R: Rows>(
     let mut lines = Vec::new();
     for (cut, pieces) in ground.pieces(picture)? {
         lines.extend(text_lines(&pieces, size, |piece| {
-            marker::is_side(piece, &ground, cut, picture)
+            marker::is_side(&piece.bounds, &ground, cut, picture)
         })?);
     }
     let mut found = Vec::new();
-    for line in joined(lines) {
+    let mut tight = Vec::with_capacity(lines.len());
+    // A picture with more lines is a pattern: it is covered as it was found.
+    let is_pattern = lines.len() > MOST_LINES;
+    let (mut inked, soft): (Vec<Line>, Vec<Line>) = lines
+        .into_iter()
+        .partition(|line| line.ink.is_some() && !is_pattern);
+    // The longest first: what lies in one that is there is a part of it.
+    inked.sort_by_key(|line| Reverse(line.bounds.width() * line.bounds.height()));
+    for line in inked {
+        let mut known = tight.iter().map(|all: &Rectangle| all.grown(2, size));
+        if !known.any(|all| all.holds(&line.bounds)) {
+            tight.push(around_ink(line, &ground, picture)?);
+        }
+    }
+    // What is soft all over is a line of its own only where no ink is in it.
+    let inked = tight.clone();
+    let own = soft.iter().map(|line| line.bounds);
+    tight.extend(own.filter(|soft| is_pattern || !inked.iter().any(|ink| ink.meets(soft))));
+    for line in joined(tight) {
         let by = (line.height().min(line.width()) / 5).max(3);
         let rectangle = line.grown(by, size);
         found.push((rectangle, ground.around(&rectangle)));
@@ -333,6 +370,7 @@ fn is_in_the_middle(rectangle: &Rectangle, [rows, columns]: [usize; 2]) -> bool 
 }
 
 #[cfg(test)]
+#[allow(clippy::panic, reason = "tests")]
 pub(super) mod tests {
     use super::*;
     use std::convert::Infallible;
@@ -411,6 +449,37 @@ pub(super) mod tests {
         assert!(
             word.iter().any(|r| r.left <= 20),
             "a word that begins with R"
+        );
+    }
+
+    /// A field of the ink's own value beside a text, as a console may draw one
+    /// or a detector may clip: it stays.
+    #[test]
+    fn only_the_text_is_covered() {
+        let (rows, columns) = (400, 500);
+        let mut pixels: Vec<u16> = (0..rows * columns)
+            .map(|n: usize| u16::try_from(800 + n * 7919 % 61).unwrap_or(0))
+            .collect();
+        write(&mut pixels, columns, [10, 20], 2, "YAMATA");
+        for row in pixels.chunks_exact_mut(columns) {
+            row[100..140].fill(4000);
+        }
+        let mut held = Held {
+            pixels: &pixels,
+            columns,
+        };
+        let found = match find_text(rows, columns, &mut held) {
+            Ok(found) => found,
+            Err(never) => match never {},
+        };
+        let [(only, _)] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        // Six letters of ten by fourteen pixels, two apart.
+        assert!(only.left <= 20 && only.right >= 90 && only.top <= 10 && only.bottom >= 24);
+        assert!(
+            only.left >= 14 && only.right <= 96 && only.bottom <= 30,
+            "{only:?}"
         );
     }
 
