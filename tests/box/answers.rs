@@ -7,16 +7,19 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::cast_possible_truncation,
     reason = "tests"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bonebox::deidentify::InstanceReport;
 use dicom_core::{Tag, VR};
 use dicom_object::DefaultDicomObject;
 
+use crate::burned::{MARGIN, Strip, is_blanked, strips};
 use crate::deidentify::{Bench, string};
-use crate::objects::{Image, Node, Tree, image, put};
+use crate::objects::{Image, Node, Tree, image, put, us};
 
 const PATIENTS: u64 = 50;
 const KINDS: [Image; 4] = [Image::Cr, Image::Dx, Image::Ct, Image::EnhancedCt];
@@ -41,6 +44,68 @@ impl Answers {
             self.wrong.push(format!("{question}: {what}"));
         }
     }
+}
+
+/// Columns and rows of an image with burned-in text, and where the text stands.
+const WIDE: usize = 512;
+const HIGH: usize = 256;
+const LEFT: usize = 20;
+const TOP: usize = 14;
+
+/// Burns a text into the corner of a radiograph of its own noise.
+fn burn(tree: &mut Tree, strip: &Strip, patient: u64) {
+    let mut pixels: Vec<u16> = (0..WIDE * HIGH)
+        .map(|place| {
+            let noise = (place as u64 * 7919 + patient * 104_729) % 61;
+            (800 + place % WIDE) as u16 + noise as u16
+        })
+        .collect();
+    for (index, &ink) in strip.ink.iter().enumerate() {
+        let place = (TOP + index / strip.width) * WIDE + LEFT + index % strip.width;
+        let under = u32::from(pixels[place]);
+        let over = under * (255 - u32::from(ink)) + 4095 * u32::from(ink);
+        pixels[place] = (over / 255) as u16;
+    }
+    tree.insert(Tag(0x0028, 0x0010), us(HIGH as u16));
+    tree.insert(Tag(0x0028, 0x0011), us(WIDE as u16));
+    let bytes = pixels
+        .iter()
+        .flat_map(|pixel| pixel.to_le_bytes())
+        .collect();
+    tree.insert(Tag(0x7fe0, 0x0010), Node::Bytes(VR::OW, bytes));
+}
+
+/// Whether the ink of a text went, and whether nothing else did.
+fn judge_pixels(
+    answers: &mut Answers,
+    report: &InstanceReport,
+    text: Option<&Strip>,
+    before: &[u8],
+    after: &[u8],
+) {
+    let Some(text) = text else {
+        let same = before == after && report.blanked.is_empty();
+        answers.ask("pixels_retained", same, "Pixel Data");
+        return;
+    };
+    let changed =
+        |place: usize| before[2 * place..2 * place + 2] != after[2 * place..2 * place + 2];
+    let mut hidden = true;
+    for (index, &ink) in text.ink.iter().enumerate() {
+        let place = (TOP + index / text.width) * WIDE + LEFT + index % text.width;
+        hidden &= ink < 128 || is_blanked(report, place, WIDE) && changed(place);
+    }
+    answers.ask("pixels_hidden", hidden, "a burned-in text");
+    let near = |rectangle: &[u32; 4]| {
+        let [left, top, width, height] = rectangle.map(|side| side as usize);
+        left + MARGIN >= LEFT
+            && top + MARGIN >= TOP
+            && left + width <= LEFT + text.width + MARGIN
+            && top + height <= TOP + text.height + MARGIN
+    };
+    let kept = (0..WIDE * HIGH).all(|place| is_blanked(report, place, WIDE) || !changed(place));
+    let near = report.blanked.iter().all(near);
+    answers.ask("pixels_retained", kept && near, "beside a burned-in text");
 }
 
 /// The object of a patient's study.
@@ -141,13 +206,6 @@ fn judge(answers: &mut Answers, patient: u64, tree: &Tree, out: &DefaultDicomObj
         answers.ask("text_removed", gone, value);
     }
     judge_links(answers, patient, tree, out);
-    let pixels = out
-        .element(Tag(0x7fe0, 0x0010))
-        .unwrap()
-        .to_bytes()
-        .unwrap();
-    let same = matches!(tree.get(&Tag(0x7fe0, 0x0010)), Some(Node::Bytes(_, before)) if **before == *pixels);
-    answers.ask("pixels_retained", same, "Pixel Data");
 }
 
 /// What links the objects of a patient: dates, UIDs, the ID.
@@ -199,14 +257,32 @@ fn every_action_of_the_answer_set_is_right() {
         "retain-age-band-and-sex",
         "clean-pixel-data",
     ]);
+    let strips = strips();
     let mut answers = Answers::default();
     for patient in 0..PATIENTS {
         for number in 0..6 {
-            let (kind, tree) = object(patient, number);
-            let (_, bytes) = bench
+            let (kind, mut tree) = object(patient, number);
+            let is_radiograph = matches!(kind, Image::Cr | Image::Dx);
+            let turn = (patient * 6 + number) as usize;
+            let text =
+                (is_radiograph && turn.is_multiple_of(3)).then(|| &strips[turn % strips.len()]);
+            if let Some(text) = text {
+                burn(&mut tree, text, patient);
+            }
+            let (report, bytes) = bench
                 .run_tree(&tree)
                 .unwrap_or_else(|error| panic!("{kind:?}: {error}"));
-            judge(&mut answers, patient, &tree, &bench.open(), &bytes);
+            let out = bench.open();
+            judge(&mut answers, patient, &tree, &out, &bytes);
+            let after = out
+                .element(Tag(0x7fe0, 0x0010))
+                .unwrap()
+                .to_bytes()
+                .unwrap();
+            let Some(Node::Bytes(_, before)) = tree.get(&Tag(0x7fe0, 0x0010)) else {
+                panic!("{kind:?} has no pixels")
+            };
+            judge_pixels(&mut answers, &report, text, before, &after);
         }
     }
     let distinct: BTreeSet<_> = answers.patients.values().collect();
@@ -224,5 +300,5 @@ fn every_action_of_the_answer_set_is_right() {
         "{} wrong: {wrong:#?}",
         answers.wrong.len()
     );
-    assert_eq!(answers.asked.len(), 9);
+    assert_eq!(answers.asked.len(), 10);
 }
