@@ -23,6 +23,9 @@ use crate::names::Pseudonym;
 use crate::profile::Choice;
 use crate::vault::Person;
 
+/// Pixel Data.
+const PIXELS: Tag = Tag(0x7fe0, 0x0010);
+
 /// An object that passes, its new head, and where its pixels lie.
 pub(super) struct Prepared {
     input: PathBuf,
@@ -97,15 +100,12 @@ pub(super) fn prepare(
     let (sop_class, instance_uid) = (uid(Tag(0x0008, 0x0016)), uid(Tag(0x0008, 0x0018)));
     let mut head = write::preamble_and_meta(&sop_class, &instance_uid, &transfer_syntax);
     head.extend_from_slice(&write::encode(&elements, encoding));
-    let pixels = match pixels.filter(|_| admitted.pixel_bytes > 0) {
-        Some(pixels) => {
-            let length = pixel_length(&pixels, &admitted)?;
-            let tag = Tag(0x7fe0, 0x0010);
-            write::head(&mut head, tag, vr(&pixels), length, encoding);
-            Some(Copying::of(&pixels, admitted.pixel_bytes, blanking))
-        }
-        None => None,
-    };
+    let pixels = pixels.filter(|_| admitted.pixel_bytes > 0);
+    if let Some(pixels) = &pixels {
+        let length = pixel_length(pixels, &admitted)?;
+        write::head(&mut head, PIXELS, vr(pixels), length, encoding);
+    }
+    let pixels = pixels.map(|pixels| Copying::of(&pixels, admitted.pixel_bytes, blanking));
     Ok(Prepared {
         input: input.to_owned(),
         deflated_at,

@@ -1,8 +1,10 @@
 //! Canaries through the whole box: hundreds of values of every text
-//! representation, at the top and nested, standard and private, in two
-//! radiographs that come by C-STORE and become results at the central. None may
-//! be found in what left or in what the box keeps besides the identified images
-//! and the vault.
+//! representation, at the top and nested, standard and private, Patient ID and
+//! issuer, file meta, preamble, padding, text in the pixels, the sender's AE title,
+//! the files' names, in two radiographs that come by C-STORE and become results at
+//! the central, and that go through the shell. None may be found in what left, in
+//! what the box keeps (databases with their logs, outbox, results, temporary
+//! files, the vault sealed), in its log, on its pages, or in a core dump.
 //!
 //! `make test` plants 500, `make test-long` 2,000.
 
@@ -15,11 +17,13 @@
 )]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use dicom_core::value::{DataSetSequence, Value};
 use dicom_core::{DataElement, Length, PrimitiveValue, Tag, VR};
 use dicom_object::{InMemDicomObject, open_file};
 
+use crate::burned::{Strip, strips};
 use crate::http;
 use crate::planted::{Needle, Search, attributes, seed};
 use crate::rig::{Difference, Rig};
@@ -102,6 +106,86 @@ fn plant(path: &Path, count: usize, seed: u64, needles: &mut Vec<Needle>) {
     object.write_to_file(path).unwrap();
 }
 
+/// One more canary.
+fn canary(seed: u64, place: &str, needles: &mut Vec<Needle>) -> String {
+    let token = format!("K{:05X}C{:06}", seed & 0xf_ffff, needles.len());
+    needles.push(Needle {
+        place: place.to_owned(),
+        tag: None,
+        bytes: token.clone().into_bytes(),
+    });
+    token
+}
+
+/// Plants what is no attribute of text: file meta, preamble, padding behind the
+/// pixels and behind the data set, a text in the pixels.
+fn plant_around(path: &Path, seed: u64, text: &Strip, needles: &mut Vec<Needle>) {
+    let mut object = open_file(path).unwrap();
+    let mut pixels = object
+        .element(Tag(0x7fe0, 0x0010))
+        .unwrap()
+        .to_bytes()
+        .unwrap()
+        .to_vec();
+    let number = |element| object.element(Tag(0x0028, element)).unwrap().to_int();
+    let columns: usize = number(0x0011).unwrap();
+    burn(&mut pixels, columns, text, needles);
+    pixels.extend(canary(seed, "behind the pixels", needles).bytes());
+    pixels.push(0);
+    let words = pixels.as_chunks::<2>().0.iter();
+    let words: Vec<u16> = words.map(|word| u16::from_le_bytes(*word)).collect();
+    let words = PrimitiveValue::U16(words.into());
+    object.put(DataElement::new(Tag(0x7fe0, 0x0010), VR::OW, words));
+    let padding = canary(seed, "data set trailing padding", needles).into_bytes();
+    let padding = PrimitiveValue::from(padding);
+    object.put(DataElement::new(Tag(0xfffc, 0xfffc), VR::OB, padding));
+    let title = canary(seed, "Source AE Title of the file", needles);
+    let private = canary(seed, "private file meta", needles).into_bytes();
+    object.update_meta(|meta| {
+        meta.source_application_entity_title = Some(title);
+        meta.private_information_creator_uid = Some("1.2.3.4.5".to_owned());
+        meta.private_information = Some(private);
+    });
+    object.write_to_file(path).unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    let preamble = canary(seed, "preamble", needles);
+    bytes[..preamble.len()].copy_from_slice(preamble.as_bytes());
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// Burns a text into the upper left corner; rows of it as they then stand in the
+/// pixels are the canaries.
+fn burn(pixels: &mut [u8], columns: usize, text: &Strip, needles: &mut Vec<Needle>) {
+    let place = |x: usize, y: usize| 2 * ((12 + y) * columns + 12 + x);
+    let at = |pixels: &[u8], place: usize| u16::from_le_bytes([pixels[place], pixels[place + 1]]);
+    let is_dark = at(pixels, place(0, 0)) < 2048;
+    let ink: u16 = if is_dark { 4095 } else { 0 };
+    for (index, &alpha) in text.ink.iter().enumerate() {
+        let place = place(index % text.width, index / text.width);
+        let (under, alpha) = (u32::from(at(pixels, place)), u32::from(alpha));
+        let over = (under * (255 - alpha) + u32::from(ink) * alpha) / 255;
+        let over = u16::try_from(over).unwrap().to_le_bytes();
+        pixels[place..place + 2].copy_from_slice(&over);
+    }
+    for y in (2..text.height - 2).step_by(3) {
+        let row = &pixels[place(0, y)..place(text.width, y)];
+        needles.push(Needle {
+            place: format!("row {y} of the text in the pixels"),
+            tag: None,
+            bytes: row.to_vec(),
+        });
+    }
+}
+
+/// Sets attributes that both files share.
+fn share(paths: &[PathBuf], tag: Tag, value: &str) {
+    for path in paths {
+        let mut object = open_file(path).unwrap();
+        object.put(DataElement::new(tag, VR::LO, PrimitiveValue::from(value)));
+        object.write_to_file(path).unwrap();
+    }
+}
+
 /// Every file below some paths, as one list.
 fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut all = Vec::new();
@@ -120,7 +204,8 @@ fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
 fn left<'a>(search: &Search<'a>, paths: &[PathBuf]) -> Vec<(PathBuf, Vec<&'a str>)> {
     let files = files(paths).into_iter();
     let each = files.map(|path| {
-        let bytes = std::fs::read(&path).unwrap();
+        // A database's log goes when the last process closes it.
+        let bytes = std::fs::read(&path).unwrap_or_default();
         let mut found = search.left_in(&bytes);
         found.extend(search.left_in(path.as_os_str().as_encoded_bytes()));
         (path, found)
@@ -128,31 +213,81 @@ fn left<'a>(search: &Search<'a>, paths: &[PathBuf]) -> Vec<(PathBuf, Vec<&'a str
     each.filter(|(_, found)| !found.is_empty()).collect()
 }
 
+/// Two files full of canaries; their names are some, and so is the AE title.
+struct Carriers {
+    files: Vec<PathBuf>,
+    title: String,
+    needles: Vec<Needle>,
+}
+
+fn carriers(folder: &Path, count: usize, seed: u64) -> Carriers {
+    let study = study_files::pair(folder, 5);
+    let mut needles = Vec::new();
+    // What both share, what each has besides its attributes, and the rest.
+    let id = canary(seed, "Patient ID", &mut needles);
+    let issuer = canary(seed, "Issuer of Patient ID", &mut needles);
+    let title = canary(seed, "calling AE title", &mut needles);
+    share(&study.files, Tag(0x0010, 0x0020), &id);
+    share(&study.files, Tag(0x0010, 0x0021), &issuer);
+    let strips = strips();
+    let mut texts = strips.iter().filter(|strip| strip.is("36", "YAMADA"));
+    let mut files = Vec::new();
+    for (number, path) in (0_u64..).zip(&study.files) {
+        let own = seed.wrapping_add(number);
+        plant(path, count / 2, own, &mut needles);
+        plant_around(path, own, texts.next().unwrap(), &mut needles);
+        let name = canary(own, "the file's name", &mut needles);
+        let named = path.with_file_name(format!("{name}.dcm"));
+        std::fs::copy(path, &named).unwrap();
+        files.push(named);
+    }
+    Carriers {
+        files,
+        title,
+        needles,
+    }
+}
+
 #[test]
 fn no_canary_leaves_the_box() {
     let long = std::env::var_os("BONEBOX_TEST_LONG").is_some();
     let count = if long { 2000 } else { 500 };
     let seed = seed();
-    let mut rig = Rig::new(&Difference::default());
-    rig.start_central();
-    rig.start_box();
-    let study = study_files::pair(&rig.path("hospital"), 5);
-    let mut needles = Vec::new();
-    for (number, path) in (0_u64..).zip(&study.files) {
-        plant(path, count / 2, seed.wrapping_add(number), &mut needles);
-    }
+    let hospital = tempfile::tempdir().unwrap();
+    let carriers = carriers(hospital.path(), count, seed);
+    let needles = &carriers.needles;
     assert!(needles.len() * 10 >= count * 9, "{} planted", needles.len());
-    let search = Search::new(&needles);
-    let there: usize = study
-        .files
-        .iter()
-        .map(|path| search.left_in(&std::fs::read(path).unwrap()).len())
-        .sum();
+    let search = Search::new(needles);
+    let inputs = carriers.files.iter();
+    let mut there: Vec<&str> = inputs
+        .flat_map(|path| {
+            let mut found = search.left_in(&std::fs::read(path).unwrap());
+            found.extend(search.left_in(path.as_os_str().as_encoded_bytes()));
+            found
+        })
+        .collect();
+    there.sort_unstable();
+    // The calling title is in no file.
     assert!(
-        there * 100 >= needles.len() * 99,
-        "the search finds {there} in the input"
+        (there.len() + 1) * 100 >= needles.len() * 99,
+        "the search finds {} of {} in the input",
+        there.len(),
+        needles.len()
     );
-    assert_eq!(rig.send(&study.files).unwrap(), [0, 0]);
+    let mut rig = Rig::new(&Difference {
+        extra: format!(
+            "[[dicom.sources]]\nname = \"other-room\"\ncalling_ae = \"{}\"\nplain = true\n",
+            carriers.title
+        ),
+        ..Difference::default()
+    });
+    let temporary = rig.path("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    rig.start_central();
+    rig.start_box_with(&[("TMPDIR", temporary.to_str().unwrap().to_owned())]);
+    let sent = crate::rig::send(&carriers.files, rig.dicom, "BONEBOX", &carriers.title);
+    assert_eq!(sent.unwrap(), [0, 0]);
+    rig.settled();
     rig.wait_acknowledged(1);
     let pages: Vec<String> = ["/", "/health", "/health.json", "/about"]
         .iter()
@@ -169,21 +304,59 @@ fn no_canary_leaves_the_box() {
         let found = search.left_in(page.as_bytes());
         assert!(found.is_empty(), "seed {seed}, on a page: {found:?}");
     }
+    let shell = through_the_shell(&rig, &carriers.files);
+    // A crash leaves no core: neither may one be made, nor is there one.
+    let may_dump = rig.processes().into_iter().filter(|id| may_dump_core(*id));
+    assert_eq!(may_dump.count(), 0, "processes that may write a core dump");
+    rig.abort_box();
+    rig.kill_central();
     // Everything but what is meant to know: the sender's own files.
     let mut paths = vec![
         rig.path("central"),
         rig.path("central.log"),
         rig.path("serve.log"),
         rig.path("box"),
+        temporary,
+        shell,
     ];
     paths.extend(cores());
     let found = left(&search, &paths);
     println!(
-        "seed {seed}: 0 of {} canaries in {} files",
+        "seed {seed}: {} of {} canaries in {} files",
+        found.len(),
         needles.len(),
         files(&paths).len()
     );
     assert!(found.is_empty(), "seed {seed}: {found:#?}");
+}
+
+/// The same files by `bonebox deidentify`: what it wrote and said.
+fn through_the_shell(rig: &Rig, files: &[PathBuf]) -> PathBuf {
+    let folder = rig.path("shell");
+    std::fs::create_dir(&folder).unwrap();
+    let ran = Command::new(env!("CARGO_BIN_EXE_bonebox"))
+        .arg("deidentify")
+        .args(files)
+        .arg("--out")
+        .arg(folder.join("out"))
+        .arg("--report")
+        .arg(folder.join("report.json"))
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    let outputs = std::fs::read_dir(folder.join("out")).unwrap().count();
+    assert_eq!(outputs, files.len());
+    std::fs::write(folder.join("stdout"), ran.stdout).unwrap();
+    std::fs::write(folder.join("stderr"), ran.stderr).unwrap();
+    folder
+}
+
+/// Whether the kernel would write a core dump of a process.
+fn may_dump_core(process: u32) -> bool {
+    let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core"));
+    let mut words = core.unwrap().split_whitespace().skip(4);
+    (words.next(), words.next()) != (Some("0"), Some("0"))
 }
 
 /// Core dumps where the tests run.

@@ -194,6 +194,27 @@ impl Rig {
         kill(&mut self.the_box);
     }
 
+    /// The box's process and those that it started.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        let Some(parent) = &self.the_box else {
+            return Vec::new();
+        };
+        let mut all = vec![parent.id()];
+        for name in ["worker", "forwarder"] {
+            all.extend(children_of(parent.id(), name));
+        }
+        all
+    }
+
+    /// Ends the box as a crash does, by SIGABRT.
+    pub(crate) fn abort_box(&mut self) {
+        if let Some(mut child) = self.the_box.take() {
+            let process = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process(process, rustix::process::Signal::ABORT).unwrap();
+            child.wait().unwrap();
+        }
+    }
+
     /// `kill -9` of the central.
     pub(crate) fn kill_central(&mut self) {
         kill(&mut self.central);
