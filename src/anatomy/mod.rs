@@ -8,6 +8,7 @@ mod forearm_model;
 mod landmarks;
 mod learn;
 mod measures;
+mod references;
 mod shape;
 
 pub use bone_model::BoneModel;
@@ -36,6 +37,8 @@ pub use learn::learn;
 pub use measures::Measure;
 pub use measures::Measures;
 pub use measures::measures;
+pub use references::Reference;
+pub use references::references;
 pub use shape::ShapeModel;
 
 use serde::Deserialize;
@@ -66,6 +69,9 @@ pub enum AnatomyError {
         /// The model's modes.
         expected: usize,
     },
+    /// The literature's ranges cannot be read.
+    #[error("reading the reference ranges: {0}")]
+    Reference(String),
     /// A mesh was refused.
     #[error("reading a mesh of the shape model")]
     Mesh(#[from] GeometryError),

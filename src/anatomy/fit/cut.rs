@@ -59,11 +59,12 @@ pub(super) fn find(
         offset: plane.offset + MARGIN_MM,
         ..plane
     };
-    if let Some(plane) = lid(given, up, &height, lowest) {
-        return (inward(plane), CutKind::Lid);
-    }
+    // An open ring first: the underside of an ulna's head can look like a lid.
     if let Some(plane) = open_end(given, border, up, &height, lowest) {
         return (inward(plane), CutKind::Open);
+    }
+    if let Some(plane) = lid(given, up, &height, lowest) {
+        return (inward(plane), CutKind::Lid);
     }
     (level(lowest + ROUNDED_MM), CutKind::Rounded)
 }

@@ -74,10 +74,12 @@ pub struct BoneFit {
     /// The fitted surface in the axes of the given one, in correspondence with
     /// the model (a left one with its triangles turned).
     pub surface: SurfaceMesh<Given>,
-    /// The SD of each of its vertices, in millimeters.
+    /// The SD of the surface at each of its vertices, along the normal, in millimeters.
     pub sigma_mm: Vec<f64>,
     /// How far the surfaces lie apart.
     pub figures: Figures,
+    /// The same with all modes and no residual field.
+    pub all_modes: Figures,
     /// The same with the first five modes alone.
     pub five_modes: Figures,
     /// The same with the mean shape, rigidly laid on: the null model.

@@ -18,6 +18,7 @@ use crate::geometry::Locator;
 use crate::geometry::Model;
 use crate::geometry::Point;
 use crate::geometry::Rigid;
+use crate::geometry::SurfaceMesh;
 use crate::geometry::laid_from_many;
 use crate::geometry::trimmed_icp;
 use crate::geometry::vector;
@@ -27,10 +28,15 @@ const ONE_END_MM: f64 = 95.0;
 /// How much of an end is laid on the model, which shows 80 mm.
 const END_MM: f64 = 80.0;
 /// A surface shorter than this has no long axis to go by.
-const STUMP_MM: f64 = 48.0;
+pub(super) const STUMP_MM: f64 = 48.0;
 
 /// A pose with a misfit so many times the best one's is not followed.
-const MUCH_WORSE: f64 = 1.4;
+const MUCH_WORSE: f64 = 1.6;
+/// Poses that differ by less than this turn are one.
+const SAME_RAD: f64 = 0.3;
+/// How many poses are followed; of a stump, whose end says little about its
+/// roll, more.
+const FOLLOWED: [usize; 2] = [3, 4];
 
 /// A pose with how badly the mean fits there, both ways, in millimeters.
 #[derive(Debug, Clone, Copy)]
@@ -63,8 +69,9 @@ pub(super) fn principal(points: &[[f64; 3]]) -> ([f64; 3], [[f64; 3]; 3], [f64; 
     (middle.into(), axes, extents)
 }
 
-/// The best few poses of the mean in the given surface. `points` are spread
-/// evenly over it, `border` its open edges.
+/// The best few poses of a shape of the model (its mean, or a larger or smaller
+/// one) in the given surface. `points` are spread evenly over it, `border` its
+/// open edges.
 pub(super) fn guesses(
     template: &Template<'_>,
     mean: &Locator<'_, Model>,
@@ -80,7 +87,7 @@ pub(super) fn guesses(
             let end = reach(points, axis);
             let near = |p: &&[f64; 3]| vector::dot(**p, axis) > end - END_MM;
             let near: Vec<[f64; 3]> = points.iter().filter(near).copied().collect();
-            let starts = rolled(template, &near, axis, 24);
+            let starts = rolled(mean.mesh(), &near, axis, 24);
             found.extend(laid_from_many(&thinned(&near, 160), mean, &starts, 0.9, 4));
         }
     } else {
@@ -103,7 +110,7 @@ pub(super) fn guesses(
         }
         let mut starts = Vec::new();
         for axis in directions {
-            starts.extend(rolled(template, points, axis, 12));
+            starts.extend(rolled(mean.mesh(), points, axis, 12));
         }
         let share = if extents[0] < STUMP_MM { 0.75 } else { 0.85 };
         found = from_thinning(template, points, mean, given, starts, share);
@@ -119,11 +126,12 @@ pub(super) fn guesses(
         })
         .collect();
     guesses.sort_by(|a, b| a.misfit_mm.total_cmp(&b.misfit_mm));
+    let most = FOLLOWED[usize::from(extents[0] < STUMP_MM)];
     let mut apart: Vec<Guess> = Vec::new();
     for guess in guesses {
-        let same = |other: &Guess| other.pose.inverse().then(&guess.pose).angle() < 0.1;
+        let same = |other: &Guess| other.pose.inverse().then(&guess.pose).angle() < SAME_RAD;
         let poor = |first: &Guess| guess.misfit_mm > MUCH_WORSE * first.misfit_mm;
-        if apart.len() < 3 && !apart.iter().any(same) && !apart.first().is_some_and(poor) {
+        if apart.len() < most && !apart.iter().any(same) && !apart.first().is_some_and(poor) {
             apart.push(guess);
         }
     }
@@ -196,12 +204,11 @@ fn end_middle(points: &[[f64; 3]], axis: [f64; 3]) -> [f64; 3] {
 /// Starts that lay the end of the points along `axis` on the distal end of the
 /// mean, rolled about it.
 fn rolled(
-    template: &Template<'_>,
+    mean: &SurfaceMesh<Model>,
     points: &[[f64; 3]],
     axis: [f64; 3],
     rolls: u32,
 ) -> Vec<Rigid<Given, Model>> {
-    let mean = template.model.mean();
     let up = [0.0, 0.0, 1.0];
     let (mean_top, mean_middle) = (reach(mean.vertices(), up), end_middle(mean.vertices(), up));
     let (top, middle) = (reach(points, axis), end_middle(points, axis));

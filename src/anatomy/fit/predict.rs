@@ -42,30 +42,30 @@ pub struct FoundMeasure {
     pub sigma: f64,
 }
 
-/// The SD of every vertex in millimeters, the mean of the three directions.
+/// The SD of the surface at every vertex, along its normal, in millimeters: how
+/// far the true surface may lie from the fitted one there. A slide of the vertex
+/// within the surface, which no surface shows, is not in it.
 pub(super) fn vertex_sigma(
     template: &Template<'_>,
     vertices: &[[f64; 3]],
+    normals: &[[f64; 3]],
     posterior: &Cholesky<f64, Dyn>,
 ) -> Vec<f64> {
     let representatives = &template.representatives;
-    let mut rows = DMatrix::zeros(6 + template.numbers(), 3 * representatives.len());
+    let mut rows = DMatrix::zeros(6 + template.numbers(), representatives.len());
+    let mut row = vec![0.0; template.numbers()];
     for (r, &v) in representatives.iter().enumerate() {
-        for axis in 0..3 {
-            let row = place_row(template, &[v], vertices, axis);
-            rows.set_column(3 * r + axis, &row);
-        }
+        let turn = vector::cross(vertices[v], normals[v]);
+        template.moves_along(v, normals[v], &mut row);
+        let all = turn.iter().chain(&normals[v]).chain(&row);
+        rows.set_column(r, &DVector::from_iterator(6 + row.len(), all.copied()));
     }
     let Some(solved) = posterior.l().solve_lower_triangular(&rows) else {
         return vec![f64::INFINITY; vertices.len()];
     };
-    let sigma: Vec<f64> = (0..representatives.len())
-        .map(|r| {
-            let variance: f64 = (0..3)
-                .map(|a| solved.column(3 * r + a).norm_squared())
-                .sum();
-            (variance / 3.0 + REST_MM * REST_MM).sqrt()
-        })
+    let sigma: Vec<f64> = solved
+        .column_iter()
+        .map(|column| (column.norm_squared() + REST_MM * REST_MM).sqrt())
         .collect();
     template.home.iter().map(|home| sigma[*home]).collect()
 }

@@ -12,6 +12,7 @@ use super::figures::figures;
 use super::figures::outer_only;
 use super::finish::Finish;
 use super::given::Prepared;
+use super::pose::STUMP_MM;
 use super::pose::guesses;
 use super::solve::Fitted;
 use super::solve::NOISE;
@@ -36,9 +37,22 @@ const STRANGE_SQUARE: f64 = 9.0;
 /// How much likelier the other side or bone must be to contradict its name:
 /// in units of the cost, and as a ratio of what both leave.
 const CLEARLY: (f64, f64) = (30.0, 1.25);
+/// With a cost of so many times the least and so much more after the first few
+/// modes, a bone and side is not followed further.
+const HOPELESS: (f64, f64) = (4.0, 300.0);
 const LEAST_KEPT_MM: f64 = 15.0;
+/// The sizes (first mode, in SDs) that are laid on a stump.
+const STUMP_SIZES: [f64; 3] = [0.0, -1.8, 1.8];
 /// Places of the fitted surface that are asked while choosing.
 const FEW: usize = 1500;
+
+pub(super) const fn stage(steps: usize, numbers: usize, gap_mm: f64) -> Stage {
+    Stage {
+        steps,
+        numbers,
+        gap_mm,
+    }
+}
 
 /// The given surface as one side: as it is, or mirrored.
 pub(super) struct Faced {
@@ -87,116 +101,165 @@ pub fn fit_bone(
     Finish::new(chosen, &faced[k], &locators[k], asked).run(candidates, progress)
 }
 
-/// Tries every bone on every side, side by side in threads.
+/// A bone of a side that is tried on the surface.
+struct Trial<'a> {
+    template: &'a Template<'a>,
+    faced: &'a Faced,
+    locator: &'a Locator<'a, Given>,
+    few: Vec<Sample>,
+}
+
+/// Tries every bone on every side, side by side in threads: first its pose with a
+/// few modes, then, of those that may be likely, all modes.
 fn try_all<'a>(
     templates: &'a [Template<'a>],
     faced: &'a [Faced; 2],
     locators: &'a [Locator<'a, Given>; 2],
-    asked: &'a Asked,
+    asked: &Asked,
 ) -> Result<Vec<Tried<'a>>, FitError> {
-    let tried: Vec<Result<Tried<'a>, FitError>> = std::thread::scope(|threads| {
-        let mut running = Vec::new();
-        for template in templates {
-            for (faced, locator) in faced.iter().zip(locators) {
-                running.push(threads.spawn(move || try_one(template, faced, locator, asked)));
-            }
+    let mut trials = Vec::new();
+    for template in templates {
+        for (faced, locator) in faced.iter().zip(locators) {
+            trials.push(Trial::new(template, faced, locator));
         }
+    }
+    let rough = side_by_side(&trials, |trial| trial.rough(asked));
+    let least = rough
+        .iter()
+        .flatten()
+        .map(|t| t.candidate.cost)
+        .fold(f64::INFINITY, f64::min);
+    let (mut open, mut left) = (Vec::new(), Vec::new());
+    let mut bad = None;
+    for (trial, tried) in trials.into_iter().zip(rough) {
+        match tried {
+            Ok(tried) if tried.candidate.cost > HOPELESS.0 * least + HOPELESS.1 => left.push(tried),
+            Ok(tried) => open.push((trial, tried.fitted)),
+            Err(error) => bad = Some(error),
+        }
+    }
+    for tried in side_by_side(&open, |(trial, start)| trial.whole(asked, start.clone())) {
+        match tried {
+            Ok(tried) => left.push(tried),
+            Err(error) => bad = Some(error),
+        }
+    }
+    match bad {
+        Some(error) if left.is_empty() => Err(error),
+        _ => Ok(left),
+    }
+}
+
+/// Does something with each of a few things, a thread each, results in order.
+fn side_by_side<'t, T: Sync, R: Send>(
+    things: &'t [T],
+    act: impl Fn(&'t T) -> Result<R, FitError> + Sync,
+) -> Vec<Result<R, FitError>> {
+    std::thread::scope(|threads| {
+        let act = &act;
+        let running: Vec<_> = things
+            .iter()
+            .map(|thing| threads.spawn(move || act(thing)))
+            .collect();
         running
             .into_iter()
             .map(|thread| thread.join().unwrap_or(Err(FitError::Flat)))
             .collect()
-    });
-    let (good, bad): (Vec<_>, Vec<_>) = tried.into_iter().partition(Result::is_ok);
-    let good: Vec<Tried<'a>> = good.into_iter().flatten().collect();
-    match bad.into_iter().find_map(Result::err) {
-        Some(error) if good.is_empty() => Err(error),
-        _ => Ok(good),
-    }
+    })
 }
 
-/// One bone of one side: poses, then modes from the best of them.
-fn try_one<'a>(
-    template: &'a Template<'a>,
-    faced: &'a Faced,
-    locator: &'a Locator<'a, Given>,
-    asked: &Asked,
-) -> Result<Tried<'a>, FitError> {
-    let mean = Locator::new(template.model.mean());
-    let points = faced.prepared.points();
-    let samples = faced.prepared.samples(locator);
-    let few = samples.iter().step_by(4);
-    let few: Vec<Sample> = few
-        .map(|s| Sample {
+impl<'a> Trial<'a> {
+    fn new(template: &'a Template<'a>, faced: &'a Faced, locator: &'a Locator<'a, Given>) -> Self {
+        let few = faced.prepared.samples(locator).into_iter().step_by(4);
+        let few = few.map(|s| Sample {
             area: 4.0 * s.area,
-            ..*s
-        })
-        .collect();
-    let modes = template.model.modes();
-    let stage = |steps, numbers, gap_mm| Stage {
-        steps,
-        numbers,
-        gap_mm,
-    };
-    let mut best: Option<Tried<'a>> = None;
-    for guess in guesses(template, &mean, locator, &points, &faced.prepared.border) {
-        let start = Fitted::start(template, guess.pose);
-        let stages = [stage(4, 0, 5.0), stage(4, modes.min(6), 4.0)];
-        let tried = follow(template, faced, locator, asked, &few, start, &stages)?;
-        if tried.candidate.cost < best.as_ref().map_or(f64::INFINITY, |b| b.candidate.cost) {
-            best = Some(tried);
+            ..s
+        });
+        Self {
+            template,
+            faced,
+            locator,
+            few: few.collect(),
         }
     }
-    let start = best.ok_or(FitError::Flat)?.fitted;
-    let stages = [stage(7, modes, 3.0)];
-    follow(template, faced, locator, asked, &few, start, &stages)
-}
 
-/// Follows one pose through some stages, and says how likely it is then.
-fn follow<'a>(
-    template: &'a Template<'a>,
-    faced: &Faced,
-    locator: &Locator<'_, Given>,
-    asked: &Asked,
-    few: &[Sample],
-    start: Fitted,
-    stages: &[Stage],
-) -> Result<Tried<'a>, FitError> {
-    let scene = Scene {
-        locator,
-        samples: few,
-        cover: covered(template, faced, locator, &start.pose, asked)?.0,
-        sparse: true,
-    };
-    let fitted = solve(template, &scene, start, stages).ok_or(FitError::Flat)?;
-    let (cover, cut) = covered(template, faced, locator, &fitted.pose, asked)?;
-    let vertices = template.decode(&fitted.shape);
-    let outer = outer_only(template, &vertices, &fitted.pose, few.to_vec()).0;
-    let found = figures(
-        template,
-        &vertices,
-        &fitted.pose,
-        locator,
-        &outer,
-        &cover,
-        FEW,
-    );
-    let found = found.ok_or(FitError::Flat)?;
-    let area = 0.5 * (found.given_area_mm2 + found.fitted_area_mm2);
-    #[allow(clippy::cast_precision_loss, reason = "tens of modes")]
-    let modes = template.model.modes() as f64;
-    Ok(Tried {
-        candidate: Candidate {
-            bone: template.model.bone(),
-            side: faced.side,
-            rms_mm: found.rms_mm,
-            cost: 0.5 * (area * found.rms_mm * found.rms_mm / NOISE + fitted.prior),
-        },
-        template,
-        mode_square: fitted.prior / modes,
-        fitted,
-        cover,
-        cut,
-    })
+    /// The best pose, with the first six modes. Of a stump, a small and a large
+    /// bone are laid on as well: nothing but its size tells its end from its side.
+    fn rough(&self, asked: &Asked) -> Result<Tried<'a>, FitError> {
+        let template = self.template;
+        let points = self.faced.prepared.points();
+        let border = &self.faced.prepared.border;
+        let few_modes = template.model.modes().min(6);
+        let stages = [stage(4, 0, 5.0), stage(4, few_modes, 4.0)];
+        let stump = self.faced.prepared.length_mm < STUMP_MM;
+        let sizes: &[f64] = if stump { &STUMP_SIZES } else { &[0.0] };
+        let mut best: Option<Tried<'a>> = None;
+        for size in sizes {
+            let vertices = template.model.vertices(&[*size]);
+            let shape = template.model.mean().with_vertices(vertices)?;
+            let laid_on = Locator::new(&shape);
+            for guess in guesses(template, &laid_on, self.locator, &points, border) {
+                let start = Fitted::sized(template, guess.pose, *size);
+                let tried = self.follow(asked, start, &stages)?;
+                let least = best.as_ref().map_or(f64::INFINITY, |b| b.candidate.cost);
+                if tried.candidate.cost < least {
+                    best = Some(tried);
+                }
+            }
+        }
+        best.ok_or(FitError::Flat)
+    }
+
+    /// All modes from there.
+    fn whole(&self, asked: &Asked, start: Fitted) -> Result<Tried<'a>, FitError> {
+        self.follow(asked, start, &[stage(7, self.template.model.modes(), 3.0)])
+    }
+
+    /// Follows one pose through some stages, and says how likely it is then.
+    fn follow(
+        &self,
+        asked: &Asked,
+        start: Fitted,
+        stages: &[Stage],
+    ) -> Result<Tried<'a>, FitError> {
+        let (template, faced, locator) = (self.template, self.faced, self.locator);
+        let scene = Scene {
+            locator,
+            samples: &self.few,
+            cover: covered(template, faced, locator, &start.pose, asked)?.0,
+            sparse: true,
+        };
+        let fitted = solve(template, &scene, start, stages).ok_or(FitError::Flat)?;
+        let (cover, cut) = covered(template, faced, locator, &fitted.pose, asked)?;
+        let vertices = template.decode(&fitted.shape);
+        let outer = outer_only(template, &vertices, &fitted.pose, self.few.clone()).0;
+        let found = figures(
+            template,
+            &vertices,
+            &fitted.pose,
+            locator,
+            &outer,
+            &cover,
+            FEW,
+        );
+        let found = found.ok_or(FitError::Flat)?;
+        let area = 0.5 * (found.given_area_mm2 + found.fitted_area_mm2);
+        #[allow(clippy::cast_precision_loss, reason = "tens of modes")]
+        let modes = template.model.modes() as f64;
+        Ok(Tried {
+            candidate: Candidate {
+                bone: template.model.bone(),
+                side: faced.side,
+                rms_mm: found.rms_mm,
+                cost: 0.5 * (area * found.rms_mm * found.rms_mm / NOISE + fitted.prior),
+            },
+            template,
+            mode_square: fitted.prior / modes,
+            fitted,
+            cover,
+            cut,
+        })
+    }
 }
 
 /// Which part of space both surfaces are compared in, for a pose.

@@ -35,10 +35,19 @@ pub(super) struct Fitted {
 
 impl Fitted {
     pub(super) fn start(template: &Template<'_>, pose: Rigid<Model, Given>) -> Self {
+        Self::sized(template, pose, 0.0)
+    }
+
+    /// The mean in a pose, larger by so many SDs of the first mode.
+    pub(super) fn sized(template: &Template<'_>, pose: Rigid<Model, Given>, size: f64) -> Self {
+        let mut shape = vec![0.0; template.numbers()];
+        if let Some(first) = shape.first_mut() {
+            *first = size;
+        }
         Self {
             pose,
-            shape: vec![0.0; template.numbers()],
-            prior: 0.0,
+            shape,
+            prior: size * size,
         }
     }
 }
