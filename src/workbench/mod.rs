@@ -8,6 +8,7 @@ pub mod build_shape;
 pub mod deck;
 pub mod deidentify;
 pub mod dx;
+pub mod fit_shape;
 pub mod invented;
 pub mod mesh;
 pub mod model_error;
@@ -86,6 +87,8 @@ pub enum Command {
     Spread(spread::SpreadArgs),
     /// Build the forearm's shape model from invented training subjects.
     BuildShape(build_shape::BuildShapeArgs),
+    /// Fit the forearm's shape model to an STL of a distal radius or ulna.
+    FitShape(fit_shape::FitShapeArgs),
 }
 
 /// Runs a subcommand.
@@ -102,6 +105,7 @@ pub fn run(command: &Command) -> Result<Verdict, WorkbenchError> {
         Command::Solve(args) => solve::run(args),
         Command::Spread(args) => spread::run(args),
         Command::BuildShape(args) => build_shape::run(args),
+        Command::FitShape(args) => fit_shape::run(args),
     }
 }
 

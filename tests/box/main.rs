@@ -23,6 +23,7 @@ mod planted;
 mod receive;
 mod results;
 mod rig;
+mod shapes;
 mod shell;
 mod study_files;
 mod synth;
