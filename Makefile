@@ -1,7 +1,7 @@
 # The few words a person types. Each target brings what it lacks (setup/) and
 # calls cargo; there is nothing here that cannot be typed by hand.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint bench train shapes arm64 web setup
+.PHONY: help demo test test-long lint bench train shapes eval arm64 web setup
 
 CARGO ?= cargo
 
@@ -41,6 +41,9 @@ train: ## the models again from nothing (training/)
 
 shapes: ## the forearm's shape model again from its invented subjects, to the same bytes
 	$(CARGO) run --locked --release --bin bonebox -- build-shape --out models/forearm-shape
+
+eval: ## judge the shape model on B-test; every opening is written into docs/METHODS.md
+	$(CARGO) run --locked --release --bin bonebox -- evaluate-shape --generator B-test --subjects 50 --malunions 50 --log docs/METHODS.md --json docs/figures/shape-b-test.json
 
 arm64: ## the box's binary for its hardware, started under an emulator
 	@setup/arm64.sh

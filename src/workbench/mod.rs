@@ -8,13 +8,17 @@ pub mod build_shape;
 pub mod deck;
 pub mod deidentify;
 pub mod dx;
+pub mod evaluate_shape;
 pub mod fit_shape;
 pub mod invented;
+pub mod judge;
 pub mod mesh;
 pub mod model_error;
 pub mod send;
 pub mod shape_build;
+pub mod shape_cases;
 pub mod shape_pictures;
+pub mod shape_summary;
 pub mod solve;
 pub mod spread;
 pub mod synth;
@@ -89,6 +93,8 @@ pub enum Command {
     BuildShape(build_shape::BuildShapeArgs),
     /// Fit the forearm's shape model to an STL of a distal radius or ulna.
     FitShape(fit_shape::FitShapeArgs),
+    /// Judge the shape model on invented bones that it was not made from.
+    EvaluateShape(evaluate_shape::EvaluateShapeArgs),
 }
 
 /// Runs a subcommand.
@@ -106,6 +112,7 @@ pub fn run(command: &Command) -> Result<Verdict, WorkbenchError> {
         Command::Spread(args) => spread::run(args),
         Command::BuildShape(args) => build_shape::run(args),
         Command::FitShape(args) => fit_shape::run(args),
+        Command::EvaluateShape(args) => evaluate_shape::run(args),
     }
 }
 

@@ -1,0 +1,235 @@
+//! Opens the truth and scores: how far a fitted surface lies from the true one,
+//! and whether the stated uncertainty holds. It knows nothing of how the surface
+//! was fitted (`tests/house.rs` sees to it).
+
+use crate::geometry::Given;
+use crate::geometry::Locator;
+use crate::geometry::Point;
+use crate::geometry::SurfaceMesh;
+
+/// Places are spread over both surfaces, one for at most this area.
+const PLACE_MM2: f64 = 0.5;
+
+/// A fitted bone as it is judged.
+pub struct Fitted<'a> {
+    /// The surface, in the axes of the truth.
+    pub surface: &'a SurfaceMesh<Given>,
+    /// Vertices of the lid over its cut, which is no surface of a bone.
+    pub lid: &'a [bool],
+    /// One stated SD of the surface at each vertex, along its normal, in millimeters.
+    pub sigma_mm: &'a [f64],
+}
+
+/// The true bone.
+pub struct Truth<'a> {
+    /// The surface.
+    pub surface: &'a SurfaceMesh<Given>,
+    /// Which vertices belong to the joint surface.
+    pub joint: &'a [bool],
+    /// Whether a place is compared: not the lid over the truth's own cut.
+    pub compared: &'a dyn Fn([f64; 3]) -> bool,
+}
+
+/// How far two surfaces lie apart, both ways, each place weighted by the area it
+/// stands for, nothing trimmed. Millimeters.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Apart {
+    /// Root of the mean square.
+    pub rms_mm: f64,
+    /// Mean.
+    pub mean_mm: f64,
+    /// 95 % of the area lie nearer.
+    pub p95_mm: f64,
+    /// The largest found.
+    pub max_mm: f64,
+    /// Root of the mean square over the truth's joint surface; none where it is
+    /// not compared.
+    pub joint_rms_mm: Option<f64>,
+    /// The share of the fitted vertices whose distance from the truth is within
+    /// 1.96 stated SDs.
+    pub inside: f64,
+}
+
+/// A distance, the area it stands for, and whether it is of the joint surface.
+type Gap = (f64, f64, bool);
+
+/// Compares. None when nothing is compared.
+#[must_use]
+pub fn apart(fitted: &Fitted<'_>, truth: &Truth<'_>) -> Option<Apart> {
+    let (on_fitted, on_truth) = (Locator::new(fitted.surface), Locator::new(truth.surface));
+    let all = |mesh: &SurfaceMesh<Given>, flags: &[bool], triangle: usize| {
+        let corners = mesh.triangles()[triangle];
+        corners.iter().all(|v| flags[*v as usize])
+    };
+    let any = |mesh: &SurfaceMesh<Given>, flags: &[bool], triangle: usize| {
+        let corners = mesh.triangles()[triangle];
+        corners.iter().any(|v| flags[*v as usize])
+    };
+    let mut gaps: Vec<Gap> = Vec::new();
+    for (place, area) in truth.surface.sampled(PLACE_MM2) {
+        if !(truth.compared)(place) {
+            continue;
+        }
+        let hit = on_fitted.closest(Point::new(place));
+        if !any(fitted.surface, fitted.lid, hit.triangle) {
+            let own = on_truth.closest(Point::new(place)).triangle;
+            gaps.push((hit.distance, area, all(truth.surface, truth.joint, own)));
+        }
+    }
+    for (place, area) in fitted.surface.sampled(PLACE_MM2) {
+        let own = on_fitted.closest(Point::new(place)).triangle;
+        if any(fitted.surface, fitted.lid, own) {
+            continue;
+        }
+        let hit = on_truth.closest(Point::new(place));
+        if (truth.compared)(place) && (truth.compared)(hit.point.xyz()) {
+            gaps.push((
+                hit.distance,
+                area,
+                all(truth.surface, truth.joint, hit.triangle),
+            ));
+        }
+    }
+    let inside = inside(fitted, truth, &on_truth);
+    summed(gaps, inside)
+}
+
+fn inside(fitted: &Fitted<'_>, truth: &Truth<'_>, on_truth: &Locator<'_, Given>) -> f64 {
+    let vertices = fitted.surface.vertices().iter();
+    let places = vertices.zip(fitted.lid).zip(fitted.sigma_mm);
+    let (mut within, mut count) = (0.0, 0.0);
+    for ((place, lid), sigma) in places {
+        let hit = on_truth.closest(Point::new(*place));
+        if !lid && (truth.compared)(*place) && (truth.compared)(hit.point.xyz()) {
+            count += 1.0;
+            within += f64::from(u8::from(hit.distance <= 1.96 * sigma));
+        }
+    }
+    within / f64::max(count, 1.0)
+}
+
+fn summed(mut gaps: Vec<Gap>, inside: f64) -> Option<Apart> {
+    let area: f64 = gaps.iter().map(|g| g.1).sum();
+    if area <= 0.0 {
+        return None;
+    }
+    gaps.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let of = |gaps: &mut dyn Iterator<Item = &Gap>, power: i32| {
+        let (sum, area) = gaps.fold((0.0, 0.0), |(s, a), g| (s + g.1 * g.0.powi(power), a + g.1));
+        (area > 0.0).then(|| sum / area)
+    };
+    let mut below = 0.0;
+    let p95 = gaps.iter().find(|g| {
+        below += g.1;
+        below >= 0.95 * area
+    });
+    Some(Apart {
+        rms_mm: of(&mut gaps.iter(), 2)?.sqrt(),
+        mean_mm: of(&mut gaps.iter(), 1)?,
+        p95_mm: p95.map_or(f64::NAN, |g| g.0),
+        max_mm: gaps.last()?.0,
+        joint_rms_mm: of(&mut gaps.iter().filter(|g| g.2), 2).map(f64::sqrt),
+        inside,
+    })
+}
+
+/// A share with its 95 % bootstrap interval, people drawn with replacement: the
+/// places of one person hang together, so people are drawn, not places.
+/// `hits` holds a share a person; `draw` gives numbers in `0..n`.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "tens of people")]
+pub fn bootstrap(hits: &[f64], mut draw: impl FnMut(usize) -> usize) -> [f64; 3] {
+    const ROUNDS: usize = 4000;
+    let count = hits.len();
+    if count == 0 {
+        return [f64::NAN; 3];
+    }
+    let mut means: Vec<f64> = (0..ROUNDS)
+        .map(|_| (0..count).map(|_| hits[draw(count)]).sum::<f64>() / count as f64)
+        .collect();
+    means.sort_by(f64::total_cmp);
+    let mean = hits.iter().sum::<f64>() / count as f64;
+    [mean, means[ROUNDS / 40], means[ROUNDS - 1 - ROUNDS / 40]]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    /// A square plate of side 20 mm at a height, two triangles.
+    fn plate(height: f64) -> SurfaceMesh<Given> {
+        let corner = |x, y| [x, y, height];
+        let vertices = vec![
+            corner(0.0, 0.0),
+            corner(20.0, 0.0),
+            corner(20.0, 20.0),
+            corner(0.0, 20.0),
+        ];
+        SurfaceMesh::new(vertices, vec![[0, 1, 2], [0, 2, 3]]).unwrap()
+    }
+
+    #[test]
+    fn a_plate_half_a_millimeter_above_is_half_a_millimeter_away() {
+        let (low, high) = (plate(0.0), plate(0.5));
+        let check = |sigma: f64, joint: [bool; 4], inside: f64, joint_rms: Option<f64>| {
+            let found = apart(
+                &Fitted {
+                    surface: &high,
+                    lid: &[false; 4],
+                    sigma_mm: &[sigma; 4],
+                },
+                &Truth {
+                    surface: &low,
+                    joint: &joint,
+                    compared: &|_| true,
+                },
+            )
+            .unwrap();
+            for value in [found.rms_mm, found.mean_mm, found.p95_mm, found.max_mm] {
+                assert!((value - 0.5).abs() < 1e-9, "{value}");
+            }
+            assert!((found.inside - inside).abs() < 1e-9);
+            assert_eq!(
+                found.joint_rms_mm.map(|v| (v * 1e6).round()),
+                joint_rms.map(|v| v * 1e6)
+            );
+        };
+        check(0.3, [true; 4], 1.0, Some(0.5));
+        check(0.25, [false; 4], 0.0, None);
+        let lid = Fitted {
+            surface: &high,
+            lid: &[true; 4],
+            sigma_mm: &[1.0; 4],
+        };
+        let truth = Truth {
+            surface: &low,
+            joint: &[true; 4],
+            compared: &|_| true,
+        };
+        assert!(apart(&lid, &truth).is_none());
+    }
+
+    #[test]
+    fn a_bootstrap_interval_holds_the_mean_and_narrows_with_people() {
+        let mut state = 1_u64;
+        let mut draw = |below: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let mut width = |people: usize| {
+            let hits: Vec<f64> = (0..people)
+                .map(|k| f64::from(u8::from(k % 5 != 0)))
+                .collect();
+            let [mean, low, high] = bootstrap(&hits, &mut draw);
+            assert!((mean - 0.8).abs() < 1e-9 && low < mean && mean < high);
+            high - low
+        };
+        // The SD of a mean of n such numbers is 0.4 / sqrt(n).
+        let (few, many) = (width(20), width(500));
+        assert!((0.25..0.45).contains(&few), "{few}");
+        assert!((0.055..0.085).contains(&many), "{many}");
+    }
+}
