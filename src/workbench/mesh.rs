@@ -110,30 +110,50 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
     use super::*;
     use crate::anatomy::Bone;
+    use crate::anatomy::Forearm;
+    use crate::geometry::Model;
     use crate::phantom::DEMO_SEEDS;
+    use crate::phantom::Generator;
+    use crate::phantom::Specimen;
     use crate::phantom::Subject;
 
-    /// Invented bones at the fineness that the promise is made for: a few of them, or 200
-    /// in the long tests.
+    /// Invented bones at the fineness that the promise is made for, of every generator
+    /// that may be looked at: a few of each, or 200 of each in the long tests.
     #[test]
     fn invented_bones_are_meshed_within_the_promised_angles() {
         let long = std::env::var_os("BONEBOX_TEST_LONG").is_some();
-        let subjects = if long { 100 } else { 2 };
-        for seed in DEMO_SEEDS.take(subjects) {
-            let subject = Subject::draw(seed).unwrap();
-            for bone in Bone::ALL {
-                let surface = subject.forearm.bone(bone);
-                let mesh = stuff(surface, Millimeters::new(1.0), Threads::new(2))
-                    .unwrap_or_else(|error| panic!("{seed} {}: {error}", bone.name()));
-                let quality = mesh.quality();
-                let volume = quality.volume_mm3 / surface.signed_volume();
-                let shown = format!("{seed} {}: {quality:?}, volume {volume}", bone.name());
-                assert!(quality.min_dihedral_deg > 10.0, "{shown}");
-                assert!(quality.max_dihedral_deg < 165.0, "{shown}");
-                assert!(quality.mean_quality > 0.85, "{shown}");
-                assert!((volume - 1.0).abs() < 0.01, "{shown}");
-                assert_eq!(quality.inverted, 0, "{shown}");
+        let check = |maker: &str, forearm_of: &dyn Fn(u64) -> Forearm<Model>, few: usize| {
+            for seed in DEMO_SEEDS.take(if long { 100 } else { few }) {
+                let forearm = forearm_of(seed);
+                for bone in Bone::ALL {
+                    check_bone(
+                        &format!("{maker} {seed} {}", bone.name()),
+                        forearm.bone(bone),
+                    );
+                }
             }
+        };
+        check(
+            "first light",
+            &|seed| Subject::draw(seed).unwrap().forearm,
+            2,
+        );
+        for generator in [Generator::A, Generator::BDev] {
+            let drawn = |seed| Specimen::draw(generator, seed).unwrap().outer;
+            check(generator.name(), &drawn, 1);
         }
+    }
+
+    fn check_bone(which: &str, surface: &SurfaceMesh<Model>) {
+        let mesh = stuff(surface, Millimeters::new(1.0), Threads::new(2))
+            .unwrap_or_else(|error| panic!("{which}: {error}"));
+        let quality = mesh.quality();
+        let volume = quality.volume_mm3 / surface.signed_volume();
+        let shown = format!("{which}: {quality:?}, volume {volume}");
+        assert!(quality.min_dihedral_deg > 10.0, "{shown}");
+        assert!(quality.max_dihedral_deg < 165.0, "{shown}");
+        assert!(quality.mean_quality > 0.85, "{shown}");
+        assert!((volume - 1.0).abs() < 0.01, "{shown}");
+        assert_eq!(quality.inverted, 0, "{shown}");
     }
 }
