@@ -52,6 +52,9 @@ pub use steps::RecoveryReport;
 
 /// Longest time between two looks at the rows.
 const TICK: Duration = Duration::from_millis(500);
+/// Shortest time between two looks of a loop that is not a study's step: while
+/// a CT comes in, its rows ring for each image.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Time between two looks for a receipt while one is awaited.
 const RECEIPT_TICK: Duration = Duration::from_millis(100);
 
@@ -211,20 +214,20 @@ impl Pipeline {
             if self.parts.settings.receive_only {
                 tokio::join!(
                     self.listen(notices),
-                    self.repeat("export", TICK, Self::export_ready),
-                    self.repeat("senders", TICK, Self::answer_senders),
-                    self.repeat("pass-on", TICK, Self::pass_on_ready),
+                    self.repeat("export", TICK, PAUSE, Self::export_ready),
+                    self.repeat("senders", TICK, PAUSE, Self::answer_senders),
+                    self.repeat("pass-on", TICK, PAUSE, Self::pass_on_ready),
                 );
                 return;
             }
             tokio::join!(
                 self.listen(notices),
-                self.repeat("close", TICK, Self::close_ready),
-                self.repeat("senders", TICK, Self::answer_senders),
-                self.repeat("pass-on", TICK, Self::pass_on_ready),
-                self.repeat("deidentify", TICK, Self::deidentify_ready),
-                self.repeat("analyze", TICK, Self::analyze_ready),
-                self.repeat("forward", RECEIPT_TICK, Self::forward_ready),
+                self.repeat("close", TICK, Duration::ZERO, Self::close_ready),
+                self.repeat("senders", TICK, PAUSE, Self::answer_senders),
+                self.repeat("pass-on", TICK, PAUSE, Self::pass_on_ready),
+                self.repeat("deidentify", TICK, Duration::ZERO, Self::deidentify_ready),
+                self.repeat("analyze", TICK, Duration::ZERO, Self::analyze_ready),
+                self.repeat("forward", RECEIPT_TICK, Duration::ZERO, Self::forward_ready),
                 self.forwarder(),
                 self.probe_unless_alone(),
             );
@@ -256,11 +259,13 @@ impl Pipeline {
         std::future::pending::<()>().await;
     }
 
-    /// Does one loop's work whenever a row changes, and every `tick`.
+    /// Does one loop's work whenever a row changes, and every `tick`, but not
+    /// within `pause` after it was done.
     async fn repeat(
         &self,
         name: &'static str,
         tick: Duration,
+        pause: Duration,
         work: impl AsyncFn(&Self) -> Result<(), PipelineError>,
     ) {
         let mut changes = self.changes.subscribe();
@@ -269,6 +274,7 @@ impl Pipeline {
                 tracing::error!(room = "pipeline", step = name, error = %chain(&error), "held");
                 tokio::time::sleep(TICK).await;
             }
+            tokio::time::sleep(pause).await;
             // The sender lives as long as we do.
             drop(tokio::time::timeout(tick, changes.changed()).await);
         }

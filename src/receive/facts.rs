@@ -156,7 +156,9 @@ fn set(scan: &Scan, class: &str, syntax: &str, identity: &BoxIdentity) -> Option
             let name = identity.set_key(&name);
             return Some(ImageSet { name, count: 0 });
         }
-        (name, scan.text(IMAGES_IN_ACQUISITION)?.parse().ok()?)
+        let count = scan.text(IMAGES_IN_ACQUISITION)?.parse().ok()?;
+        // Units that count nothing write 1 into each image of a series.
+        (name, if count == 1 { 0 } else { count })
     };
     (1..=MOST_IN_A_SET).contains(&count).then(|| ImageSet {
         name: identity.set_key(&name),
@@ -294,7 +296,7 @@ mod tests {
         let has = |text| (0x20, 0x1002, text);
         assert_eq!(count(&[series], plain), None);
         assert_eq!(count(&[series, has("120")], plain), Some(120));
-        for wrong in ["0", "-1", "many", "100001"] {
+        for wrong in ["0", "1", "-1", "many", "100001"] {
             assert_eq!(count(&[series, has(wrong)], plain), None, "{wrong}");
         }
         let localizer = (0x08, 0x08, "ORIGINAL\\PRIMARY\\LOCALIZER");
