@@ -1,7 +1,7 @@
 # The few words a person types. Each target brings what it lacks (setup/) and
 # calls cargo; there is nothing here that cannot be typed by hand.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint bench train shapes eval arm64 web setup
+.PHONY: help demo test test-long fuzz lint bench train shapes eval arm64 web setup
 
 CARGO ?= cargo
 
@@ -16,12 +16,15 @@ test: ## every test: the rooms, the house's rules, the box from outside
 	@setup/setup.sh test
 	@setup/tests.sh
 
-test-long: ## the tests with long histories and many kills, the units under systemd, the aarch64 build
-	@setup/setup.sh test
+test-long: ## the tests with long histories, many kills and power cuts, the units under systemd, the aarch64 build
+	@BONEBOX_TEST_LONG=1 setup/setup.sh test
 	@BONEBOX_TEST_LONG=1 setup/tests.sh
 	$(CARGO) build --locked --bin bonebox
 	@setup/boot.sh || [ $$? = 3 ]
 	@setup/arm64.sh
+
+fuzz: ## each fuzz target for a minute; what one finds is saved and replayed by the tests
+	@setup/fuzz.sh
 
 lint: ## format, clippy, forbidden crates, the house's rules, systemd units, scripts
 	@setup/setup.sh lint

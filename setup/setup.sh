@@ -31,7 +31,11 @@ tests() {
     local missing
     mapfile -t missing < <(missing_packages storescu=dcmtk echoscu=dcmtk dcmdump=dcmtk dciodvfy=dicom3tools \
         ccx=calculix-ccx curl=curl mkfs.ext4=e2fsprogs mount=mount)
+    # The power cuts of the long tests: a disk of our own, by FUSE.
+    [ -z "${BONEBOX_TEST_LONG:-}" ] || /usr/bin/python3 -c 'import fusepy' 2>/dev/null ||
+        missing+=(python3 python3-fusepy)
     install_packages "${missing[@]}"
+    more_images
     test_peers
 }
 

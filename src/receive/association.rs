@@ -55,7 +55,7 @@ impl End {
 }
 
 /// What is to be done about a fragment.
-enum Action<'a> {
+pub(super) enum Action<'a> {
     /// Nothing yet.
     Wait,
     /// Send a command set on a context.
@@ -84,7 +84,7 @@ enum Turn {
 }
 
 /// An association's protocol, without its socket.
-struct Dialogue {
+pub(super) struct Dialogue {
     contexts: Vec<Context>,
     turn: Turn,
     /// The context of the command that is coming in.
@@ -92,7 +92,7 @@ struct Dialogue {
 }
 
 impl Dialogue {
-    fn new(contexts: Vec<Context>) -> Self {
+    pub(super) fn new(contexts: Vec<Context>) -> Self {
         Self {
             contexts,
             turn: Turn::Command(Vec::new()),
@@ -100,7 +100,10 @@ impl Dialogue {
         }
     }
 
-    fn take<'a>(&'a mut self, fragment: Fragment<'a>) -> Result<Action<'a>, &'static str> {
+    pub(super) fn take<'a>(
+        &'a mut self,
+        fragment: Fragment<'a>,
+    ) -> Result<Action<'a>, &'static str> {
         let id = fragment.context;
         if !self.contexts.iter().any(|context| context.id == id) {
             return Err("a presentation context that was not accepted");

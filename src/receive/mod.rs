@@ -33,8 +33,12 @@ mod facts;
 mod keep;
 mod line;
 mod lobby;
+#[cfg(test)]
+mod malformed;
 mod negotiate;
 mod pdu;
+#[cfg(any(test, feature = "test-hooks"))]
+pub mod probe;
 pub mod send;
 mod server;
 mod settle;

@@ -2,11 +2,13 @@
 //! hospital, from a queue that survives a killed box and a PACS that is down.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bonebox::audit::Event;
+use bonebox::names::Digest;
 use bonebox::study::State;
 
 use crate::rig::{Difference, PATIENCE, Rig, files_below, free_port};
@@ -17,10 +19,15 @@ struct Pacs(Child);
 
 impl Pacs {
     fn start(port: u16, folder: &Path) -> Self {
+        Self::start_by(port, folder, &[])
+    }
+
+    fn start_by(port: u16, folder: &Path, tls: &[&OsStr]) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let child = Command::new("storescp")
             .args(["+B", "-aet", "PACS", "-od"])
             .arg(folder)
+            .args(tls)
             .arg(port.to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -57,8 +64,9 @@ fn data_set(path: &Path) -> Vec<u8> {
     bytes[144 + usize::try_from(length).unwrap()..].to_vec()
 }
 
-fn sets(files: &[PathBuf]) -> Vec<Vec<u8>> {
-    let mut sets: Vec<_> = files.iter().map(|file| data_set(file)).collect();
+fn sets(files: &[PathBuf]) -> Vec<String> {
+    let digest = |file: &PathBuf| Digest::of(&data_set(file)).hex();
+    let mut sets: Vec<_> = files.iter().map(digest).collect();
     sets.sort();
     sets
 }
@@ -115,4 +123,50 @@ fn the_original_reaches_the_pacs_though_it_was_down_and_the_box_killed() {
     });
     assert_eq!(files_below(&theirs).len(), 2);
     drop(pacs);
+}
+
+#[test]
+fn a_pacs_by_tls_gets_it_from_our_certificate_only() {
+    let port = free_port();
+    let mut rig = Rig::new(&Difference::default());
+    let (certificate, key) = rig.pki.client.clone();
+    let tls = |difference: &mut Difference, certificate: &Path, key: &Path, ca: &Path| {
+        difference.dicom_extra.push_str(&format!(
+            "pass_on_by_tls = true\n[dicom.tls]\nlisten = \"127.0.0.1:0\"\n\
+             certificate = {certificate:?}\nkey = {key:?}\nclient_ca = {ca:?}\n"
+        ));
+    };
+    // A certificate that the PACS does not know.
+    let stranger = bonebox::demo::pki::make(&rig.path("stranger")).unwrap();
+    let mut wrong = with_pacs(port);
+    let (other_certificate, other_key) = &stranger.client;
+    tls(&mut wrong, other_certificate, other_key, &rig.pki.ca);
+    rig.write_settings(&wrong);
+    let theirs = rig.path("pacs");
+    let words = [
+        OsStr::new("+tls"),
+        rig.pki.central.1.as_os_str(),
+        rig.pki.central.0.as_os_str(),
+        OsStr::new("+cf"),
+        rig.pki.ca.as_os_str(),
+    ];
+    let _pacs = Pacs::start_by(port, &theirs, &words);
+    rig.start_box();
+    let study = study_files::pair(&rig.path("hospital"), 1);
+    let sent = crate::rig::send(&study.files, rig.dicom, "BONEBOX", "CT").unwrap();
+    assert_eq!(sent, [0, 0]);
+    wait("it is refused", || {
+        let waiting = rig.store().passing_on().unwrap();
+        waiting.iter().any(|one| one.failure.is_some())
+    });
+    assert!(files_below(&theirs).is_empty());
+    rig.kill_box();
+    let mut right = with_pacs(port);
+    tls(&mut right, &certificate, &key, &rig.pki.ca);
+    rig.write_settings(&right);
+    rig.start_box();
+    wait("the PACS has them", || {
+        rig.store().passing_on().unwrap().is_empty()
+    });
+    assert_eq!(sets(&files_below(&theirs)), sets(&study.files));
 }

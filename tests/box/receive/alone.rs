@@ -11,8 +11,6 @@ use bonebox::names::Digest;
 use bonebox::receive::send::{Target, echo};
 use bonebox::spool::Meta;
 
-use crate::rig::free_port;
-
 /// Ten times what a start may take.
 const START: Duration = Duration::from_secs(50);
 
@@ -26,25 +24,32 @@ pub(crate) struct Alone {
 
 impl Alone {
     pub(crate) fn start(data: &Path) -> Self {
-        let address: SocketAddr = ([127, 0, 0, 1], free_port()).into();
         let begun = Instant::now();
         let mut child = Command::new(env!("CARGO_BIN_EXE_bonebox"))
             .args(["serve", "--receive-only", "--accept-any", "--data"])
             .arg(data)
-            .args(["--dicom", &address.to_string()])
-            .args(["--dashboard", &format!("127.0.0.1:{}", free_port())])
+            // Ports that nobody else can have taken: the ready line says which.
+            .args(["--dicom", "127.0.0.1:0", "--dashboard", "127.0.0.1:0"])
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut ready = false;
-        while !ready {
-            let line = lines.next().expect("the node ended").unwrap();
-            ready = line.starts_with("bonebox ready");
-            assert!(begun.elapsed() < START, "not ready: {line}");
-        }
+        let mut said = String::new();
+        let address = loop {
+            let Some(line) = lines.next() else {
+                panic!("the node ended:\n{said}");
+            };
+            let line = line.unwrap();
+            assert!(begun.elapsed() < START, "not ready: {said}{line}");
+            if let Some(rest) = line.strip_prefix("bonebox ready: DICOM BONEBOX@") {
+                let address = rest.split(',').next().unwrap();
+                break address.parse::<SocketAddr>().unwrap();
+            }
+            said.push_str(&line);
+            said.push('\n');
+        };
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             child,

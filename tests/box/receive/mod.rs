@@ -10,6 +10,7 @@
 mod alone;
 mod commitment;
 mod corpora;
+mod crash_images;
 mod exact;
 mod hostile;
 mod kills;

@@ -22,6 +22,9 @@ def verdict(path):
         return "instance"
     if not data.get("StudyInstanceUID") or not data.get("SeriesInstanceUID"):
         return "study or series"
+    # Zeros that a medium's blocks were filled with: pydicom reads them as such.
+    if any(tag.group == 0 for tag in data.keys()):
+        return "group 0000"
     # pydicom reads a file that was cut short as far as it goes.
     return "cut short" if "truncated" in path else "yes"
 
