@@ -34,6 +34,15 @@ impl Moment {
         )
     }
 
+    /// This moment and a time before it.
+    #[must_use]
+    pub fn before(self, time: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)),
+        )
+    }
+
     /// The time from an earlier moment to this one; zero if it is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bonebox::clock::Clock;
 use bonebox::config::{self, Settings};
 use bonebox::dashboard::{self, Contact, Disk, Health, HealthSource, Inference, Process};
 use bonebox::demo::{self, DemoArgs};
-use bonebox::identity::{BoxIdentity, ServerFiles, TlsVersions};
+use bonebox::identity::{BoxIdentity, ServerFiles, TlsVersions, random_code};
 use bonebox::pipeline::{self, Pipeline, Running, worker};
 use bonebox::spool::Spool;
 use bonebox::store::{Outbox, Store};
@@ -275,6 +276,17 @@ fn check_config(config: Option<&Path>, probe: bool) -> anyhow::Result<Verdict> {
     Ok(Verdict::Done)
 }
 
+/// A box without accounts writes the code for the first one beside its data: who
+/// can read it may make it. The log says where, not what.
+fn offer_first_account(store: &Store) -> anyhow::Result<()> {
+    const VALID: Duration = Duration::from_secs(7 * 24 * 3600);
+    if !store.has_accounts()? {
+        let file = store.make_first_code(&random_code()?, VALID)?;
+        tracing::info!(file = %file.display(), "no account yet: open /set-up, the code lies in the file");
+    }
+    Ok(())
+}
+
 /// Builds the box's rooms and runs them until a signal.
 async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
     let data = settings.storage.data.clone();
@@ -286,6 +298,7 @@ async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
     let clock = Clock::System;
     let identity = Arc::new(BoxIdentity::open(&data.join("identity"))?);
     let store = Store::open(&data, clock.clone())?;
+    let vault = Arc::new(Vault::open(&data, &identity, clock.clone())?);
     let spool = Spool::open(&data, settings.storage.reserve_bytes)?;
     let outbox = Outbox::open(&data)?;
     let dicom = bind(settings.dicom.listen, "dicom.listen").await?;
@@ -309,12 +322,13 @@ async fn serve(settings: Settings) -> anyhow::Result<Verdict> {
         spool: spool.clone(),
         outbox: outbox.clone(),
         identity: Arc::clone(&identity),
-        vault: Arc::new(Vault::open(&data, &identity, clock.clone())?),
+        vault: Arc::clone(&vault),
         clock: clock.clone(),
         program: std::env::current_exe().context("finding this program")?,
     });
     let health = health(&pipeline, &store, &outbox, &settings, &clock);
-    let app = dashboard::app(store.clone(), &settings, clock, health);
+    offer_first_account(&store)?;
+    let app = dashboard::app(store.clone(), vault, &settings, clock, health);
     let mut running = tokio::task::JoinSet::new();
     let recovered = Arc::clone(&pipeline).recover().await?;
     tracing::info!(?recovered, "recovered");

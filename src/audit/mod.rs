@@ -42,6 +42,33 @@ pub enum Why {
     Inspection,
 }
 
+impl Why {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::ClinicalQuestion,
+        Self::WrongPatientSuspected,
+        Self::PatientRequest,
+        Self::Inspection,
+    ];
+
+    /// The reason's name in forms.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClinicalQuestion => "clinical-question",
+            Self::WrongPatientSuspected => "wrong-patient-suspected",
+            Self::PatientRequest => "patient-request",
+            Self::Inspection => "inspection",
+        }
+    }
+
+    /// The reason of a name, if it is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.as_str() == name)
+    }
+}
+
 /// What can happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
@@ -154,7 +181,73 @@ pub enum Event {
     Requested {
         /// What.
         kind: String,
+        /// The account that asked; none before there are accounts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        who: Option<String>,
     },
+    /// A person opened the preview of an image that is held apart.
+    QuarantineOpened {
+        /// The keyed digest of the image's UID.
+        instance: String,
+        /// The account that asked.
+        who: String,
+        /// The role that it asked in.
+        role: Role,
+        /// Why.
+        why: Why,
+    },
+    /// A person released an image that was held apart.
+    QuarantineReleased {
+        /// The keyed digest of the image's UID.
+        instance: String,
+        /// Who.
+        who: Option<String>,
+    },
+    /// An image that was held apart was dropped.
+    QuarantineDropped {
+        /// The keyed digest of the image's UID.
+        instance: String,
+        /// Who; none: its time was over.
+        who: Option<String>,
+    },
+    /// A patient withdrew: what was held under a pseudonym is erased.
+    PatientWithdrawn {
+        /// Who wrote the wish down.
+        who: Option<String>,
+    },
+    /// An account was made, or got a new password, by a one-time code.
+    AccountOpened {
+        /// Whose.
+        name: String,
+        /// Its role.
+        role: Role,
+    },
+    /// A one-time code was made.
+    CodeMade {
+        /// For whom; none for the first account.
+        name: Option<String>,
+        /// For which role.
+        role: Role,
+        /// Who made it; none for the box itself.
+        who: Option<String>,
+    },
+    /// An account was closed or opened again.
+    AccountChanged {
+        /// Whose.
+        name: String,
+        /// Whether nobody can sign in with it now.
+        closed: bool,
+        /// Who changed it.
+        who: String,
+    },
+    /// Somebody signed in.
+    SignedIn {
+        /// The account.
+        who: String,
+    },
+    /// A sign-in failed. The name that was typed is not kept: it may be a
+    /// password.
+    SignInFailed,
 }
 
 /// An event in the journal.

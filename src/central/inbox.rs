@@ -25,9 +25,13 @@ use super::CentralError;
 use super::admit::Admitted;
 use crate::clock::Moment;
 use crate::names::Digest;
+use crate::names::Pseudonym;
 
-/// The schema as it stands, version 1.
-const SCHEMA: &str = include_str!("schema/central-1.sql");
+/// The steps of the schema: step n makes version n out of n - 1.
+const SCHEMA: [&str; 2] = [
+    include_str!("schema/central-1.sql"),
+    include_str!("schema/central-2.sql"),
+];
 
 /// What became of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub(super) enum Kept {
     Again,
     /// Other bytes are held under its UID, or its study is another person's.
     Conflict,
+    /// Its patient withdrew.
+    Withdrawn,
 }
 
 /// An instance that is held.
@@ -177,6 +183,16 @@ impl Inbox {
     ) -> Result<Kept, CentralError> {
         let digest = Digest::of(bytes);
         let db = self.db();
+        let withdrawn: bool = db
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM withdrawn WHERE pseudonym = ?1 AND sender = ?2)",
+                [admitted.pseudonym.as_str(), sender],
+                |row| row.get(0),
+            )
+            .attempt("looking for a withdrawal")?;
+        if withdrawn {
+            return Ok(Kept::Withdrawn);
+        }
         let held: Option<String> = db
             .query_row(
                 "SELECT digest FROM instance WHERE sop_instance = ?1",
@@ -217,6 +233,47 @@ impl Inbox {
         )
         .attempt("keeping an instance")?;
         Ok(Kept::New)
+    }
+
+    /// A patient of a box withdraws: what it sent of them is erased, and nothing of
+    /// theirs is kept again. How many instances went.
+    pub(super) fn withdraw(
+        &self,
+        pseudonym: &Pseudonym,
+        sender: &str,
+        now: Moment,
+    ) -> Result<usize, CentralError> {
+        let mut db = self.db();
+        let change = db.transaction().attempt("beginning a withdrawal")?;
+        let of = [pseudonym.as_str(), sender];
+        let digests: Vec<String> = change
+            .prepare("SELECT digest FROM instance WHERE pseudonym = ?1 AND sender = ?2")
+            .and_then(|mut statement| statement.query_map(of, |row| row.get(0))?.collect())
+            .attempt("listing a patient's instances")?;
+        change
+            .execute(
+                "DELETE FROM instance WHERE pseudonym = ?1 AND sender = ?2",
+                of,
+            )
+            .and_then(|_| {
+                change.execute(
+                    "INSERT OR IGNORE INTO withdrawn (pseudonym, sender, at) VALUES (?1, ?2, ?3)",
+                    params![pseudonym.as_str(), sender, now.micros()],
+                )
+            })
+            .attempt("erasing a patient's instances")?;
+        change.commit().attempt("committing a withdrawal")?;
+        // The rows first: a file that a power cut leaves is deleted at the start.
+        for digest in &digests {
+            let path = self.path(&digest.parse()?);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(at("deleting", &path)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(digests.len())
     }
 
     /// Writes a file durably under its digest. The database's lock is held, so
@@ -341,18 +398,18 @@ fn open_database(path: &Path) -> Result<Connection, CentralError> {
     let version: i64 = db
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .attempt("reading the version")?;
-    match version {
-        0 => db
-            .execute_batch(&format!(
-                "BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = 1; COMMIT;"
-            ))
-            .attempt("making the schema")?,
-        1 => {}
-        newer => {
-            return Err(CentralError::Schema {
-                why: format!("version {newer} is newer than this program"),
-            });
-        }
+    let known = usize::try_from(version).ok();
+    let Some(missing) = known.and_then(|version| SCHEMA.get(version..)) else {
+        return Err(CentralError::Schema {
+            why: format!("version {version} is newer than this program"),
+        });
+    };
+    if !missing.is_empty() {
+        let (steps, newest) = (missing.join("\n"), SCHEMA.len());
+        db.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {steps} PRAGMA user_version = {newest}; COMMIT;"
+        ))
+        .attempt("making the schema")?;
     }
     Ok(db)
 }
@@ -396,6 +453,30 @@ mod tests {
         assert_eq!(inbox.bytes(&held).unwrap(), b"bytes");
         assert_eq!(held.sender, "box-1");
         assert_eq!(inbox.instance("2.25.77").unwrap(), None);
+    }
+
+    #[test]
+    fn a_withdrawal_erases_and_stops_a_return() {
+        let folder = tempfile::tempdir().unwrap();
+        let inbox = Inbox::open(folder.path()).unwrap();
+        let now = Moment::from_micros(7);
+        let keep = |admitted: &Admitted, bytes: &[u8], sender: &str| {
+            inbox.keep(admitted, bytes, sender, now).unwrap()
+        };
+        let one = admitted("2.25.1", "2.25.9", 'A');
+        let other = admitted("2.25.2", "2.25.8", 'B');
+        keep(&one, b"one", "box-1");
+        keep(&other, b"other", "box-1");
+        let path = inbox.path(&Digest::of(b"one"));
+        assert!(path.exists());
+        // Another box cannot erase what it did not send.
+        assert_eq!(inbox.withdraw(&one.pseudonym, "box-2", now).unwrap(), 0);
+        assert!(path.exists());
+        assert_eq!(inbox.withdraw(&one.pseudonym, "box-1", now).unwrap(), 1);
+        assert!(!path.exists() && inbox.instance("2.25.1").unwrap().is_none());
+        assert_eq!(keep(&one, b"one", "box-1"), Kept::Withdrawn);
+        assert_eq!(inbox.withdraw(&one.pseudonym, "box-1", now).unwrap(), 0);
+        assert_eq!(inbox.studies(10).unwrap().len(), 1);
     }
 
     #[test]

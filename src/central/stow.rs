@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::names::Digest;
 use crate::names::StudyUid;
 use crate::names::Uid;
+use crate::wire::Withdrawal;
 use crate::wire::multipart;
 use crate::wire::stow::DICOM_JSON;
 use crate::wire::stow::Failed;
@@ -33,6 +34,8 @@ use crate::wire::stow::StowAnswer;
 
 /// Largest request body in bytes.
 const BODY: usize = 256_000_000;
+/// Largest withdrawal in bytes.
+const WITHDRAWAL: usize = 4096;
 /// Longest time for a body to arrive.
 const ARRIVAL: Duration = Duration::from_secs(300);
 /// How much one request may hold.
@@ -65,8 +68,43 @@ pub(super) fn app(inbox: Arc<Inbox>, clock: Clock) -> Router {
             "/dicom-web/studies/{study}/instances/{instance}",
             get(read_back),
         )
+        .route("/dicom-web/withdrawals", post(withdraw))
         .layer(DefaultBodyLimit::max(BODY))
         .with_state(desk)
+}
+
+/// A box says that a patient withdrew (our own word, not of DICOMweb): what it
+/// sent of them is erased before it hears that it is.
+async fn withdraw(
+    State(desk): State<Desk>,
+    Extension(sender): Extension<Sender>,
+    request: Request,
+) -> Response {
+    let Ok(body) = to_bytes(request.into_body(), WITHDRAWAL).await else {
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "a withdrawal is too large");
+    };
+    let Ok(withdrawal) = serde_json::from_slice::<Withdrawal>(&body) else {
+        return refuse(StatusCode::BAD_REQUEST, "not a withdrawal");
+    };
+    let from = sender.0.clone();
+    let erase = move || {
+        let now = desk.clock.now();
+        desk.inbox.withdraw(&withdrawal.pseudonym, &from, now)
+    };
+    match spawn_blocking(erase).await {
+        Ok(Ok(instances)) => {
+            tracing::info!(sender = sender.0, instances, "a patient withdrew");
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Ok(Err(error)) => {
+            tracing::error!(error = %Chain(&error), "erasing");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "erasing");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 async fn store_any(
@@ -209,6 +247,10 @@ fn keep(
             sop_instance: admitted.sop_instance.clone(),
             digest: Some(Digest::of(part)),
         }),
+        Ok(Kept::Withdrawn) => {
+            tracing::warn!(sender, "instance of a patient who withdrew: refused");
+            Err(failed(Reason::IdentityNotRemoved))
+        }
         Ok(Kept::Conflict) => {
             tracing::warn!(
                 sender,

@@ -238,6 +238,8 @@ pub struct StorageSettings {
     pub data: PathBuf,
     /// Free space kept in reserve: below it C-STORE answers A700.
     pub reserve_bytes: u64,
+    /// How long what is held apart waits for a person.
+    pub quarantine: Duration,
 }
 
 /// The box's settings, checked.

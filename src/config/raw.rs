@@ -38,6 +38,7 @@ pub struct Raw {
 pub struct RawStorage {
     pub data: PathBuf,
     pub reserve_mb: u64,
+    pub quarantine_days: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -281,8 +282,15 @@ impl Raw {
             project.is_none() || names.len() == projects.len() + 1,
             "every project needs a name of its own",
         );
+        let days = self.storage.quarantine_days;
+        faults.require(
+            "storage.quarantine_days",
+            (1..=365).contains(&days),
+            "between 1 and 365 days",
+        );
         let storage = StorageSettings {
             data: self.storage.data,
+            quarantine: Duration::from_secs(u64::from(days) * 86_400),
             reserve_bytes: self.storage.reserve_mb.saturating_mul(MB),
         };
         match (dicom, dashboard, project) {

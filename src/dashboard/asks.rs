@@ -38,23 +38,17 @@ pub(super) fn token(secret: &Digest, id: &dyn Display) -> String {
     Digest::of(&bytes).hex()
 }
 
-const fn word(kind: RequestKind) -> &'static str {
-    match kind {
-        RequestKind::Retry => "retry",
-        RequestKind::AcknowledgeTrouble => "acknowledge-trouble",
-    }
-}
-
 /// A button that asks for something of a study.
 pub(super) fn button(board: &Board, reader: &Reader, id: &StudyId, kind: RequestKind) -> Markup {
-    let (text, class) = match kind {
-        RequestKind::Retry => (Text::Retry, Some("primary")),
-        RequestKind::AcknowledgeTrouble => (Text::SeenIt, None),
+    let (text, class) = if kind == RequestKind::Retry {
+        (Text::Retry, Some("primary"))
+    } else {
+        (Text::SeenIt, None)
     };
     html! {
         form method="post" action={ (address(id)) "/ask" } {
-            input type="hidden" name="token" value=(token(&board.secret, id));
-            input type="hidden" name="kind" value=(word(kind));
+            input type="hidden" name="token" value=(board.token(reader, &format!("ask {id}")));
+            input type="hidden" name="kind" value=(kind.name());
             button class=[class] type="submit" { (reader.say(text)) }
         }
     }
@@ -64,19 +58,18 @@ pub(super) fn button(board: &Board, reader: &Reader, id: &StudyId, kind: Request
 pub(super) async fn ask(
     State(board): State<Board>,
     Path(path): Path<(String, u32)>,
+    reader: Reader,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, DashboardError> {
     let id = study_id(path)?;
     let form = std::str::from_utf8(&body).unwrap_or("");
-    let expected = token(&board.secret, &id);
-    if !from_our_page(&headers) || value(form, "token") != Some(expected.as_str()) {
-        return Err(DashboardError::Forbidden);
-    }
+    board.check(&reader, &headers, &body, &format!("ask {id}"))?;
+    let who = reader.visitor.person().map(|person| person.name.clone());
     let kinds = [RequestKind::Retry, RequestKind::AcknowledgeTrouble];
     let kind = kinds
         .into_iter()
-        .find(|kind| value(form, "kind") == Some(word(*kind)))
+        .find(|kind| value(form, "kind") == Some(kind.name()))
         .ok_or(DashboardError::NotFound)?;
     let back = address(&id);
     board
@@ -84,7 +77,7 @@ pub(super) async fn ask(
             if board.store.study(&id)?.is_none() {
                 return Err(DashboardError::NotFound);
             }
-            Ok(board.store.ask(&id, kind)?)
+            Ok(board.store.ask(&id, kind, who.as_ref())?)
         })
         .await?;
     let mut answer = StatusCode::SEE_OTHER.into_response();

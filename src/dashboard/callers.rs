@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
-use super::asks::{from_our_page, token};
 use super::reader::{Reader, value};
 use super::words::moment;
 use super::{Board, DashboardError};
@@ -41,7 +40,7 @@ fn button(board: &Board, reader: &Reader, asked: Asked, number: i64, text: Text)
     let name = format!("{} {number}", asked.word());
     html! {
         form method="post" action="/health/senders" {
-            input type="hidden" name="token" value=(token(&board.secret, &name));
+            input type="hidden" name="token" value=(board.token(reader, &name));
             input type="hidden" name="kind" value=(asked.word());
             input type="hidden" name="number" value=(number);
             button type="submit" { (reader.say(text)) }
@@ -52,6 +51,7 @@ fn button(board: &Board, reader: &Reader, asked: Asked, number: i64, text: Text)
 /// `POST /health/senders`.
 pub(super) async fn ask(
     State(board): State<Board>,
+    reader: Reader,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, DashboardError> {
@@ -62,10 +62,12 @@ pub(super) async fn ask(
     let (Some(asked), Some(number)) = (asked, number) else {
         return Err(DashboardError::NotFound);
     };
-    let expected = token(&board.secret, &format!("{} {number}", asked.word()));
-    if !from_our_page(&headers) || value(form, "token") != Some(expected.as_str()) {
-        return Err(DashboardError::Forbidden);
-    }
+    board.check(
+        &reader,
+        &headers,
+        &body,
+        &format!("{} {number}", asked.word()),
+    )?;
     board
         .blocking(move |board| match asked {
             Asked::Allow if board.store.ask_to_allow(number)? => Ok(()),

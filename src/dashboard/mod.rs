@@ -2,41 +2,54 @@
 //! and numbers, and how the box is. It reads the store and writes requests; it
 //! never acts.
 //!
-//! Until there are accounts it opens on the box itself only: the listener is a
-//! loopback address, and a request that was sent to another host name is
-//! refused (a page elsewhere whose name was bent to this address). No name of
-//! a person is in the store, so none can be shown.
+//! It opens on the box itself only: the listener is a loopback address, and a
+//! request that was sent to another host name is refused (a page elsewhere whose
+//! name was bent to this address). From the first account on it asks who it is
+//! (`access`). No name of a person is in the store, so none can be shown, but by
+//! the vault (`reveal`).
 
 mod about;
+mod access;
 mod asks;
 mod callers;
 mod detail;
 mod events;
 mod files;
 mod health;
+mod journal;
 mod list;
+mod people;
+mod quarantine;
 mod reader;
+mod reveal;
 mod words;
 
-use std::sync::Arc;
+use std::fmt::Display;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, FromRequestParts as _, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::html;
+use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::identity::Sessions;
+use crate::names::AccountName;
 use crate::names::Digest;
 use crate::page::Asset;
 use crate::page::SECURITY_HEADERS;
 use crate::page::Text;
+use crate::page::form_value;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::vault::Vault;
+use crate::vault::VaultError;
 
 pub use health::{Contact, Disk, Health, HealthSource, Inference, Level, Process};
 use reader::Reader;
@@ -62,6 +75,12 @@ pub enum DashboardError {
     /// A request did not come from our own page. Nothing was done.
     #[error("a request from elsewhere")]
     Forbidden,
+    /// The role may not do this, or nobody is signed in. Nothing was done.
+    #[error("not allowed in this role")]
+    NotAllowed,
+    /// The vault could not be asked, or did not answer. Nothing was shown.
+    #[error("asking the vault")]
+    Vault(#[from] VaultError),
     /// The listener failed. The box goes on without its dashboard.
     #[error("serving the dashboard")]
     Serve(#[source] std::io::Error),
@@ -77,9 +96,40 @@ pub(crate) struct Board {
     health: HealthSource,
     entries: events::Entries,
     secret: Arc<Digest>,
+    vault: Arc<Vault>,
+    sessions: Arc<Mutex<Sessions<AccountName>>>,
+    /// A password's hash takes memory and time: one at a time.
+    hashing: Arc<Semaphore>,
+    /// Previews that were opened and not yet fetched.
+    opened: Arc<quarantine::Opened>,
+    /// How long what is held apart waits.
+    quarantine: Duration,
 }
 
 impl Board {
+    /// The token of a form: of its purpose, of this session, of this run.
+    fn token(&self, reader: &Reader, purpose: &dyn Display) -> String {
+        let person = reader.visitor.person();
+        let session = person.map_or("", |person| person.session.as_str());
+        asks::token(&self.secret, &format!("{session} {purpose}"))
+    }
+
+    /// That a form came from our own page, in this session.
+    fn check(
+        &self,
+        reader: &Reader,
+        headers: &HeaderMap,
+        body: &[u8],
+        purpose: &dyn Display,
+    ) -> Result<(), DashboardError> {
+        let expected = self.token(reader, purpose);
+        if asks::from_our_page(headers) && form_value(body, "token") == expected {
+            Ok(())
+        } else {
+            Err(DashboardError::Forbidden)
+        }
+    }
+
     /// Runs a job that blocks (the store) off the runtime's threads.
     async fn blocking<T: Send + 'static>(
         &self,
@@ -92,14 +142,25 @@ impl Board {
     }
 }
 
-/// The dashboard's pages over a store. A router is a function: tests need no
-/// socket.
-pub fn app(store: Store, settings: &Settings, clock: Clock, health: HealthSource) -> Router {
+/// The dashboard's pages over a store and a vault. A router is a function: tests
+/// need no socket.
+pub fn app(
+    store: Store,
+    vault: Arc<Vault>,
+    settings: &Settings,
+    clock: Clock,
+    health: HealthSource,
+) -> Router {
     let state = Board {
         entries: events::Entries::of(&store),
         quiet_period: settings.dicom.quiet_period,
         has_central: settings.central.is_some(),
         secret: Arc::new(asks::new_secret()),
+        sessions: Arc::new(Mutex::new(Sessions::new(access::COOKIE))),
+        hashing: Arc::new(Semaphore::new(1)),
+        opened: Arc::default(),
+        quarantine: settings.storage.quarantine,
+        vault,
         store,
         clock,
         health,
@@ -109,6 +170,11 @@ pub fn app(store: Store, settings: &Settings, clock: Clock, health: HealthSource
         .route("/events", get(events::stream))
         .route("/studies/{key}/{generation}", get(detail::page))
         .route("/studies/{key}/{generation}/ask", post(asks::ask))
+        .route("/studies/{key}/{generation}/reveal", post(reveal::reveal))
+        .route(
+            "/studies/{key}/{generation}/withdraw",
+            post(reveal::withdraw),
+        )
         .route(
             "/studies/{key}/{generation}/files/{digest}",
             get(files::download),
@@ -120,6 +186,18 @@ pub fn app(store: Store, settings: &Settings, clock: Clock, health: HealthSource
         .route("/health/senders", post(callers::ask))
         .route("/about", get(about::page))
         .route("/language", get(reader::language))
+        .route("/sign-in", get(people::ask).post(people::sign_in))
+        .route("/sign-out", post(people::sign_out))
+        .route("/set-up", get(people::set_up).post(people::open))
+        .route("/account", get(people::own))
+        .route("/accounts", get(people::accounts).post(people::change))
+        .route("/journal", get(journal::page))
+        .route("/quarantine", get(quarantine::page))
+        .route("/quarantine/opened/{token}", get(quarantine::opened))
+        .route(
+            "/quarantine/{key}/{generation}/{instance}/{verb}",
+            post(quarantine::decide),
+        )
         .fallback(async || DashboardError::NotFound)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(state.clone(), dress))
@@ -185,9 +263,22 @@ fn is_loopback(host: &str) -> bool {
         .is_ok_and(|address| address.is_loopback())
 }
 
-/// Gives each answer the headers of its kind, and each failure its page.
-async fn dress(State(_): State<Board>, reader: Reader, request: Request, next: Next) -> Response {
-    let mut answer = next.run(request).await;
+/// Says who asks, lets in whom it may, and gives each answer the headers of its
+/// kind, and each failure its page.
+async fn dress(State(board): State<Board>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let visitor = if parts.uri.path().starts_with("/assets/") {
+        access::Visitor::Stranger
+    } else {
+        access::identify(&board, &parts.headers).await
+    };
+    let refusal = access::refusal(&visitor, &parts.method, parts.uri.path());
+    parts.extensions.insert(visitor);
+    let Ok(reader) = Reader::from_request_parts(&mut parts, &board).await;
+    let mut answer = match refusal {
+        Some(refusal) => refusal,
+        None => next.run(Request::from_parts(parts, body)).await,
+    };
     if let Some(failure) = answer.extensions_mut().remove::<Failure>() {
         answer = failure.page(&reader);
     }
@@ -228,7 +319,12 @@ impl IntoResponse for DashboardError {
         let failure = match &self {
             Self::NotFound => Failure(StatusCode::NOT_FOUND, Text::NotFound, Text::NotFoundText),
             Self::Forbidden => Failure(StatusCode::FORBIDDEN, Text::Refused, Text::RefusedText),
-            Self::Store(_) | Self::Ended | Self::Serve(_) => {
+            Self::NotAllowed | Self::Vault(VaultError::Forbidden) => Failure(
+                StatusCode::FORBIDDEN,
+                Text::NotAllowed,
+                Text::NotAllowedText,
+            ),
+            Self::Store(_) | Self::Ended | Self::Serve(_) | Self::Vault(_) => {
                 let cause = std::error::Error::source(&self).map(ToString::to_string);
                 tracing::error!(target: "bonebox::dashboard", error = %self, cause, "page failed");
                 let status = StatusCode::INTERNAL_SERVER_ERROR;

@@ -9,32 +9,46 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, PreEscaped};
 
+use super::access::Visitor;
+use crate::names::Role;
 use crate::page::Language;
 use crate::page::Layout;
 use crate::page::Link;
 use crate::page::Text;
 
-/// The way around the dashboard.
-const LINKS: &[Link] = &[
-    Link {
-        href: "/",
-        text: Text::Studies,
-    },
-    Link {
-        href: "/health",
-        text: Text::Health,
-    },
-    Link {
-        href: "/about",
-        text: Text::About,
-    },
-];
+/// The way around the dashboard: what a visitor may open.
+fn links(visitor: &Visitor) -> Vec<Link> {
+    let link = |href, text| Link { href, text };
+    let studies = link("/", Text::Studies);
+    let health = link("/health", Text::Health);
+    let about = link("/about", Text::About);
+    let journal = link("/journal", Text::Journal);
+    let account = link("/account", Text::Account);
+    let quarantine = link("/quarantine", Text::Quarantine);
+    match visitor {
+        Visitor::Stranger => vec![link("/sign-in", Text::SignIn)],
+        Visitor::Open => vec![studies, health, about, link("/set-up", Text::SetUp)],
+        Visitor::Person(person) => match person.role {
+            Role::Radiographer => vec![studies, quarantine, health, about, account],
+            Role::Service => vec![health, about, account],
+            Role::Auditor => vec![journal, health, about, account],
+            Role::Administrator => {
+                let accounts = link("/accounts", Text::Accounts);
+                vec![
+                    studies, quarantine, health, accounts, journal, about, account,
+                ]
+            }
+        },
+    }
+}
 
 /// Who reads, and where.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
     /// The reader's language.
     pub(super) language: Language,
+    /// Who it is.
+    pub(super) visitor: Visitor,
     asked: Option<Language>,
     here: String,
     query: String,
@@ -62,12 +76,13 @@ impl Reader {
     }
 
     fn page(&self, title: &str, body: &Markup, events: Option<&str>, has_viewer: bool) -> Html {
+        let links = links(&self.visitor);
         let layout = Layout {
             language: self.language,
             place: "bonebox",
             title,
             here: &self.here,
-            links: LINKS,
+            links: &links,
             events,
             has_viewer,
         };
@@ -83,7 +98,8 @@ impl Reader {
 impl<S: Send + Sync> FromRequestParts<S> for Reader {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let Ok(visitor) = Visitor::from_request_parts(parts, state).await;
         let header = |name| {
             parts
                 .headers
@@ -98,6 +114,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Reader {
             .map_or("/", |path| path.as_str())
             .to_owned();
         Ok(Self {
+            visitor,
             language: Language::choose(asked, header(COOKIE), header(ACCEPT_LANGUAGE)),
             asked: asked.and_then(Language::from_code),
             here: path,

@@ -19,6 +19,7 @@ mod options;
 mod pixels;
 mod prepare;
 mod project;
+mod quarantine;
 mod read;
 mod rules;
 mod settings;
@@ -44,6 +45,7 @@ use crate::study::PseudonymousImage;
 use crate::vault::VaultError;
 
 pub use project::choose_project;
+pub use quarantine::preview_of;
 pub use rules::Counts;
 pub use settings::SettingsError;
 pub use study::{Input, Report, deidentify_study};
@@ -210,6 +212,15 @@ impl DeidentifyError {
     }
 }
 
+/// Who judged what an image's pixels may show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// The rules here.
+    ByRule,
+    /// A person who looked at it and released it from quarantine.
+    ByPerson,
+}
+
 /// How a project's objects are de-identified.
 #[derive(Debug, Clone)]
 pub struct Profile {
@@ -317,5 +328,5 @@ pub fn deidentify(
     profile: &Profile,
     key: &PseudonymKey,
 ) -> Result<InstanceReport, DeidentifyError> {
-    prepare::prepare(input, profile, key)?.write(output)
+    prepare::prepare(input, profile, key, Judged::ByRule)?.write(output)
 }

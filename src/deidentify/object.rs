@@ -7,15 +7,16 @@
 
 use dicom_core::Tag;
 
-use super::Reason;
 use super::element::{Element, find, text};
 use super::read::{Object, Pixels, native_length};
+use super::{Judged, Reason};
 use crate::profile::Choice;
 use crate::profile::Definition;
 use crate::profile::Options;
 
 /// What a person should know about an object that passed.
 pub(super) const BURNED_IN_UNKNOWN: &str = "burned-in-annotation-unknown";
+pub(super) const RELEASED: &str = "released-by-a-person";
 pub(super) const IMAGE_TYPE_ABSENT: &str = "image-type-absent";
 pub(super) const COMPRESSED: &str = "compressed-stream-not-searched";
 
@@ -34,7 +35,11 @@ pub(super) struct Admitted {
 }
 
 /// Decides whether an object passes.
-pub(super) fn admit(object: &Object, options: &Options) -> Result<Admitted, Reason> {
+pub(super) fn admit(
+    object: &Object,
+    options: &Options,
+    judged: Judged,
+) -> Result<Admitted, Reason> {
     let elements = &object.elements;
     let class = text(elements, Tag(0x0008, 0x0016));
     if !object.sop_class.is_empty() && object.sop_class != class {
@@ -61,13 +66,17 @@ pub(super) fn admit(object: &Object, options: &Options) -> Result<Admitted, Reas
             flags,
         });
     }
-    match text(elements, Tag(0x0028, 0x0301)) {
-        "YES" => return Err(Reason::BurnedIn),
-        "NO" => {}
-        _ => flags.push(BURNED_IN_UNKNOWN),
-    }
-    if !is_from_the_detector(definition, text(elements, Tag(0x0008, 0x0008)))? {
-        flags.push(IMAGE_TYPE_ABSENT);
+    if judged == Judged::ByPerson {
+        flags.push(RELEASED);
+    } else {
+        match text(elements, Tag(0x0028, 0x0301)) {
+            "YES" => return Err(Reason::BurnedIn),
+            "NO" => {}
+            _ => flags.push(BURNED_IN_UNKNOWN),
+        }
+        if !is_from_the_detector(definition, text(elements, Tag(0x0008, 0x0008)))? {
+            flags.push(IMAGE_TYPE_ABSENT);
+        }
     }
     check_overlays(elements)?;
     let pixels = object.pixels.as_ref().ok_or(Reason::NoPixels)?;

@@ -10,7 +10,7 @@ use super::element::{Element, find, text};
 use super::object::{Admitted, is_compressed};
 use super::read::{Object, Source};
 use super::text::{Rectangle, Rows, find_text};
-use super::{DeidentifyError, Profile, Reason};
+use super::{DeidentifyError, Judged, Profile, Reason};
 use crate::profile::Choice;
 use crate::profile::Definition;
 use crate::profile::Region;
@@ -141,6 +141,7 @@ pub(super) fn search(
     object: &Object,
     admitted: &Admitted,
     profile: &Profile,
+    judged: Judged,
 ) -> Result<Blanking, DeidentifyError> {
     let Some(pixels) = &object.pixels else {
         return Ok(Blanking::default());
@@ -160,7 +161,7 @@ pub(super) fn search(
         if !regions.is_empty() {
             return Err(Reason::TextInCompressed.into());
         }
-        let searched = wanted && search_compressed(path)?;
+        let searched = wanted && judged == Judged::ByRule && search_compressed(path)?;
         return Ok(Blanking {
             searched,
             ..Blanking::default()

@@ -14,7 +14,7 @@ use super::options::{age_band_of, character_set};
 use super::pixels::{Blanking, search, settle};
 use super::read::{Object, Pixels, Source, read};
 use super::rules::{Cleaner, Counts};
-use super::{DeidentifyError, InstanceReport, Profile, Reason, charset, write};
+use super::{DeidentifyError, InstanceReport, Judged, Profile, Reason, charset, write};
 use crate::identity::PseudonymKey;
 use crate::names::Digest;
 use crate::names::Hasher;
@@ -52,11 +52,12 @@ pub(super) fn prepare(
     input: &Path,
     profile: &Profile,
     key: &PseudonymKey,
+    judged: Judged,
 ) -> Result<Prepared, DeidentifyError> {
     let file = File::open(input).map_err(|source| DeidentifyError::Read { source })?;
     let object = read(file)?;
-    let mut admitted = admit(&object, &profile.options)?;
-    let blanking = search(input, &object, &admitted, profile)?;
+    let mut admitted = admit(&object, &profile.options, judged)?;
+    let blanking = search(input, &object, &admitted, profile, judged)?;
     settle(&mut admitted, &blanking);
     let old_study = Phi::new(text(&object.elements, Tag(0x0020, 0x000d)).to_owned());
     let pseudonym = pseudonym(&object, &old_study, key);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::prepare::{Prepared, prepare};
-use super::{Counts, DeidentifyError, InstanceReport, Profile, Reason};
+use super::{Counts, DeidentifyError, InstanceReport, Judged, Profile, Reason};
 use crate::identity::PseudonymKey;
 use crate::names::InstanceKey;
 use crate::names::LegalBasis;
@@ -28,6 +28,8 @@ pub struct Input {
     pub instance: InstanceKey,
     /// The file, complete and read-only.
     pub path: PathBuf,
+    /// Who judged its pixels.
+    pub judged: Judged,
 }
 
 /// What was done to a study. Holds no identified value.
@@ -66,6 +68,7 @@ impl Report {
             removed: self.counts.removed,
             replaced: self.counts.replaced,
             kept: self.counts.kept,
+            by_rule: self.counts.by_rule.clone(),
             files: self.files.clone(),
             images: self
                 .instances
@@ -105,7 +108,7 @@ pub fn deidentify_study(
     };
     let mut passed: Vec<(&Input, Prepared)> = Vec::new();
     for input in inputs {
-        match prepare(&input.path, profile, key) {
+        match prepare(&input.path, profile, key, input.judged) {
             Ok(prepared) => passed.push((input, prepared)),
             Err(DeidentifyError::Quarantine(reason)) => {
                 report.quarantined.push(quarantined(input, reason));

@@ -11,6 +11,7 @@ use crate::wire::Bundle;
 use crate::wire::Receipt;
 use crate::wire::ResultFile;
 use crate::wire::WireError;
+use crate::wire::Withdrawal;
 use crate::wire::multipart;
 use crate::wire::stow::Reason;
 use crate::wire::stow::StowAnswer;
@@ -67,6 +68,8 @@ pub(super) trait Speak {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<Response, Obstacle>;
+    /// Says that a patient withdrew.
+    async fn withdraw(&mut self, body: Vec<u8>) -> Result<Response, Obstacle>;
     /// The digest of an instance that the central holds; `None` if it holds none.
     async fn read_back(&mut self, study: &str, instance: &str) -> Result<Option<Digest>, Obstacle>;
 }
@@ -211,6 +214,31 @@ async fn confirm(
 fn refusal(reason: u16) -> String {
     let name = Reason::from_code(reason).map_or("unknown reason", Reason::as_str);
     format!("refused with {reason:04X}H ({name})")
+}
+
+/// Tells the central that a patient withdrew; returns when it says that it has
+/// erased what it held.
+pub(super) async fn withdraw(
+    link: &mut impl Speak,
+    withdrawal: &Withdrawal,
+) -> Result<(), Obstacle> {
+    let body = serde_json::to_vec(withdrawal).map_err(|error| {
+        Obstacle::of_bundle(
+            TroubleCode::StorageFailed,
+            &format!("a withdrawal: {error}"),
+        )
+    })?;
+    let status = link.withdraw(body).await?.status;
+    let detail = format!("the central answers a withdrawal with HTTP status {status}");
+    match status {
+        200 | 204 => Ok(()),
+        401 | 403 => Err(Obstacle::of_link(TroubleCode::CentralRefusesUs, &detail)),
+        500..=599 => Err(Obstacle::of_link(TroubleCode::CentralUnreachable, &detail)),
+        _ => Err(Obstacle::of_bundle(
+            TroubleCode::CentralRefusedResults,
+            &detail,
+        )),
+    }
 }
 
 /// The receipt of a delivered bundle.

@@ -194,6 +194,17 @@ impl Speak for Link {
         Ok(Response { status, body })
     }
 
+    async fn withdraw(&mut self, body: Vec<u8>) -> Result<Response, Obstacle> {
+        let headers = [(header::CONTENT_TYPE, "application/json")];
+        let response = self
+            .ask(Method::POST, "/withdrawals", &headers, body)
+            .await?;
+        let status = response.status().as_u16();
+        self.read(response, LARGEST_ANSWER, |_| {}).await?;
+        let body = Vec::new();
+        Ok(Response { status, body })
+    }
+
     async fn read_back(&mut self, study: &str, instance: &str) -> Result<Option<Digest>, Obstacle> {
         let path = format!("/studies/{study}/instances/{instance}");
         let headers = [(header::ACCEPT, DICOM)];

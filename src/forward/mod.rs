@@ -20,6 +20,7 @@ use crate::store::Pending;
 use crate::store::StoreError;
 use crate::study::TroubleCode;
 use crate::wire::Receipt;
+use crate::wire::Withdrawal;
 
 mod backoff;
 mod delivery;
@@ -91,10 +92,10 @@ async fn round(
     backoff: Backoff,
 ) -> Result<usize, ForwardError> {
     let now = clock.now();
-    let due = blocking(outbox, move |outbox| outbox.due(now, AT_A_TIME)).await?;
-    let tried = due.len();
     // A link that is down is down for all: the others need not find out alone.
-    let mut down: Option<Obstacle> = None;
+    let (withdrawn, mut down) = withdrawals(target, outbox, clock, backoff).await?;
+    let due = blocking(outbox, move |outbox| outbox.due(now, AT_A_TIME)).await?;
+    let tried = withdrawn + due.len();
     for pending in due {
         let result = match &down {
             Some(obstacle) => Err(obstacle.clone()),
@@ -130,6 +131,56 @@ async fn round(
         }
     }
     Ok(tried)
+}
+
+/// Tells the central of the patients who withdrew, before anything else; how many
+/// were tried, and what is in the link's way.
+async fn withdrawals(
+    target: &Target,
+    outbox: &Outbox,
+    clock: &Clock,
+    backoff: Backoff,
+) -> Result<(usize, Option<Obstacle>), ForwardError> {
+    let now = clock.now();
+    let due = blocking(outbox, move |outbox| outbox.due_withdrawals(now)).await?;
+    let tried = due.len();
+    let mut down: Option<Obstacle> = None;
+    for (withdrawal, tries) in due {
+        let told = match &down {
+            Some(obstacle) => Err(obstacle.clone()),
+            None => tell(target, &withdrawal).await,
+        };
+        let at = clock.now();
+        match told {
+            Ok(()) => {
+                tracing::info!("a withdrawal is confirmed");
+                blocking(outbox, move |outbox| {
+                    outbox.withdrawal_confirmed(&withdrawal, at)
+                })
+                .await?;
+            }
+            Err(obstacle) => {
+                let failure = Failure {
+                    code: obstacle.code,
+                    detail: obstacle.detail.clone(),
+                };
+                let (code, detail) = (failure.code.as_str(), &failure.detail);
+                tracing::warn!(code, detail, tries, "a withdrawal is not confirmed");
+                let next = at.after(backoff.wait(tries, random()));
+                blocking(outbox, move |outbox| {
+                    outbox.withdrawal_failed(&withdrawal, &failure, next)
+                })
+                .await?;
+                down = obstacle.of_the_link.then_some(obstacle);
+            }
+        }
+    }
+    Ok((tried, down))
+}
+
+async fn tell(target: &Target, withdrawal: &Withdrawal) -> Result<(), Obstacle> {
+    let mut link = target.connect().await?;
+    delivery::withdraw(&mut link, withdrawal).await
 }
 
 /// Delivers one bundle, or says what is in the way.

@@ -7,6 +7,7 @@
 mod keys;
 mod password;
 mod pseudonym;
+mod session;
 mod tls;
 
 use std::io;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 pub use keys::{BoxIdentity, Purpose, PurposeKey};
 pub use password::{PasswordHash, hash_password};
 pub use pseudonym::{PseudonymKey, normalize};
+pub use session::{Sessions, random_code, random_token};
 pub use tls::{ClientLink, ClientTls, ServerFiles, ServerTls, TlsVersions, server_name};
 
 /// Why a key, certificate or password could not be used. Texts name files and

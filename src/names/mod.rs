@@ -111,6 +111,23 @@ text_name!(
 );
 
 text_name!(
+    /// The name of an account of a box: 2 to 32 of a-z, 0-9, dot, dash and
+    /// underscore, the first a letter.
+    AccountName,
+    "account name",
+    |text| {
+        if !(2..=32).contains(&text.len()) {
+            return Err("2 to 32 characters are needed");
+        }
+        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+        if !text.bytes().all(good) || !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+            return Err("only a-z, 0-9, dot, dash and underscore, a letter first");
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_name!(
     /// The box's own name for a study: 32 hexadecimal digits of a keyed hash
     /// of the Study Instance UID. Safe in logs, file names and pages.
     StudyKey,
@@ -255,7 +272,7 @@ pub enum LegalBasis {
     None,
 }
 
-/// What a signed-in person may do. Accounts come with the vault.
+/// What a signed-in person may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -267,6 +284,39 @@ pub enum Role {
     Administrator,
     /// Reads the journal.
     Auditor,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Radiographer,
+        Self::Service,
+        Self::Administrator,
+        Self::Auditor,
+    ];
+
+    /// The role's name in rows and forms.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Radiographer => "radiographer",
+            Self::Service => "service",
+            Self::Administrator => "administrator",
+            Self::Auditor => "auditor",
+        }
+    }
+
+    /// The role of a name, if it is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
+
+    /// Whether it may see who a patient is, and decide about their images.
+    #[must_use]
+    pub const fn may_see_people(self) -> bool {
+        matches!(self, Self::Radiographer | Self::Administrator)
+    }
 }
 
 #[cfg(test)]

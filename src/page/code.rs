@@ -264,6 +264,52 @@ const CODES: &[CodeText] = &[
         NONE,
     ),
     code(
+        "event.person-revealed",
+        ["患者を確認", "Somebody looked who it is"],
+        NONE,
+    ),
+    code(
+        "event.patient-withdrawn",
+        ["患者の撤回により消去", "Erased: the patient withdrew"],
+        NONE,
+    ),
+    code(
+        "event.quarantine-opened",
+        ["隔離画像を表示", "A quarantined image was looked at"],
+        NONE,
+    ),
+    code(
+        "event.quarantine-released",
+        ["隔離画像を解除", "A quarantined image was released"],
+        NONE,
+    ),
+    code(
+        "event.quarantine-dropped",
+        ["隔離画像を破棄", "A quarantined image was dropped"],
+        NONE,
+    ),
+    code("event.signed-in", ["サインイン", "Signed in"], NONE),
+    code(
+        "event.sign-in-failed",
+        ["サインイン失敗", "A sign-in failed"],
+        NONE,
+    ),
+    code(
+        "event.account-opened",
+        ["アカウントを設定", "An account was set up"],
+        NONE,
+    ),
+    code(
+        "event.account-changed",
+        ["アカウントを変更", "An account was changed"],
+        NONE,
+    ),
+    code(
+        "event.code-made",
+        ["一回限りのコードを発行", "A one-time code was made"],
+        NONE,
+    ),
+    code(
         "event.requested",
         ["操作の依頼", "Asked for by a person"],
         NONE,
@@ -429,6 +475,14 @@ const CODES: &[CodeText] = &[
         [
             "画素に焼き込まれた文字を検出し、塗りつぶしました。",
             "Text burned into the pixels was found and blanked.",
+        ],
+        NONE,
+    ),
+    code(
+        "flag.released-by-a-person",
+        [
+            "隔離から担当者が解除した画像です。",
+            "A person released it from quarantine.",
         ],
         NONE,
     ),

@@ -9,17 +9,21 @@
 mod asset;
 mod code;
 mod color;
+mod form;
 mod language;
 mod layout;
 mod measure;
+mod rule;
 mod text;
 mod viewer;
 
 pub use asset::Asset;
 pub use code::{CodeText, code_text};
 pub use color::ColorTable;
+pub use form::form_value;
 pub use language::Language;
 pub use layout::{Layout, Link, SECURITY_HEADERS};
 pub use measure::{MeasureText, Reference, unit_text};
+pub use rule::rule_text;
 pub use text::Text;
 pub use viewer::Viewer;

@@ -324,6 +324,99 @@ texts! {
     ObjectsWord: "オブジェクト", "Objects";
     Kind: "種類", "Kind";
     FromBox: "送信した装置", "From box";
+    // Accounts.
+    Account: "アカウント", "Account";
+    Accounts: "利用者", "Accounts";
+    NewAccount: "利用者を追加", "New account";
+    AccountSince: "作成", "Made";
+    AccountOpen: "有効", "Open";
+    AccountClosed: "停止中", "Closed";
+    OpenAccount: "再開", "Open again";
+    CloseAccount: "停止", "Close";
+    NewCode: "新しいコード", "New code";
+    Code: "一回限りのコード", "One-time code";
+    CodeFor: "{} さんのコード", "Code for {}";
+    CodeNote: "一度だけ表示します。24 時間有効です。本人に渡してください。",
+        "Shown this once, good for 24 hours. Hand it to its owner.";
+    CodeWrong: "コードか利用者名が正しくないか、期限が切れています。",
+        "The code or the name is wrong, or the code is too old.";
+    HaveCode: "コードをお持ちの方はこちら", "You have a one-time code?";
+    NameTaken: "この利用者名は使われています。", "This name is taken.";
+    NameRule: "英小文字で始まる 2〜32 文字(a-z, 0-9, . _ -)",
+        "2 to 32 characters of a-z, 0-9, . _ -, a letter first";
+    PasswordRule: "{} 文字以上", "At least {} characters";
+    PasswordAgain: "パスワード(確認)", "Password again";
+    PasswordsDiffer: "パスワードが一致しません。", "The two passwords differ.";
+    SetUp: "アカウントの設定", "Set up an account";
+    SetUpFirst: "最初のアカウントは管理者です。コードは装置のデータフォルダの setup-code にあります。作成後は、全てのページでサインインが必要になります。",
+        "The first account is the administrator's. Its code lies in the file setup-code in the box's data folder. From then on every page asks for a sign-in.";
+    SetUpNote: "管理者から受け取ったコードで、パスワードを設定します。",
+        "With the code from the administrator you set your password.";
+    RoleWord: "役割", "Role";
+    RoleRadiographer: "診療放射線技師", "Radiographer";
+    RoleRadiographerNote: "検査と結果を見る。患者を確認し、隔離画像を判断する。",
+        "Sees studies and results, may see who a patient is, decides about quarantined images.";
+    RoleService: "保守担当", "Service";
+    RoleServiceNote: "装置の状態だけを見る。", "Sees the box's state only.";
+    RoleAdministrator: "管理者", "Administrator";
+    RoleAdministratorNote: "全てを見る。利用者と送信元を管理する。",
+        "Sees everything, looks after accounts and senders.";
+    RoleAuditor: "監査担当", "Auditor";
+    RoleAuditorNote: "記録だけを見る。", "Sees the journal only.";
+    NotAllowed: "権限がありません", "Not allowed";
+    NotAllowedText: "この役割ではできません。何も変更していません。",
+        "Your role may not do this. Nothing was changed.";
+    JournalNote: "新しい順に {} 件まで。各記録は前の記録とつながり、改ざんを検出できます。",
+        "The newest {}. Each entry is sealed to the one before it, so a change shows.";
+    ShowPeople: "利用者と患者確認", "People and reveals";
+    // Who somebody is.
+    PersonWord: "患者", "Patient";
+    Reveal: "患者を確認", "Show who it is";
+    RevealNote: "確認すると、利用者名・時刻・理由が記録されます。",
+        "Each look is recorded: who, when and why.";
+    RevealRecorded: "この確認は記録されました。ページを閉じると消えます。",
+        "This look was recorded. It is gone when you close the page.";
+    RevealNeedsAccount: "患者の確認には、サインインが必要です。",
+        "To see who it is, sign in with an account.";
+    NobodyKnown: "この仮名の患者は登録されていません(患者 ID なし、または撤回済み)。",
+        "Nobody is known under this pseudonym: the images had no patient ID, or the patient withdrew.";
+    WhyWord: "理由", "Reason";
+    WhyClinical: "診療上の確認", "A question about the patient's care";
+    WhyWrongPatient: "患者取り違えの疑い", "The images may be another patient's";
+    WhyPatient: "患者本人の求め", "The patient asks";
+    WhyInspection: "監査・点検", "Inspection by the hospital";
+    PatientName: "患者氏名", "Patient's name";
+    PatientId: "患者 ID", "Patient ID";
+    PatientIssuer: "ID 発行元", "Issuer of the ID";
+    PatientBirth: "生年月日", "Birth date";
+    PatientWithdraws: "患者の撤回", "The patient withdraws";
+    WithdrawNote: "この患者について装置が保管する全て(画像・結果・仮名との対応)を消去し、センターにも消去を求めます。以後この患者の画像は処理しません。元に戻せません。",
+        "Everything that the box holds of this patient (images, results, the link to the pseudonym) is erased, the central is told to erase it, and nothing of theirs is processed again. This cannot be undone.";
+    WithdrawSure: "患者本人の意思を確認しました。", "The patient's wish was confirmed.";
+    WithdrawBegun: "撤回を受け付けました。数秒で消去されます。センターへの通知は、届くまで繰り返します。",
+        "The wish is written down. Within seconds all is erased here; the central is told until it confirms.";
+    // Quarantine.
+    QuarantineDays: "判断されない画像は、受信から {} 日で破棄します。",
+        "What nobody decides about is dropped {} days after it came.";
+    NothingHeld: "隔離中の画像はありません。", "Nothing is held apart.";
+    Look: "画像を見る", "Look at the image";
+    Release: "隔離を解除", "Let it pass";
+    ReleaseSure: "画像を見て、患者を特定できる情報がないことを確認しました。",
+        "I looked at the image: nothing in it shows who the patient is.";
+    CannotBeReleased: "この理由では解除できません。仮名化できないためです。",
+        "For this reason nobody can let it pass: it cannot be de-identified.";
+    DropImage: "破棄", "Drop it";
+    DropSure: "この画像は不要です。元に戻せません。",
+        "The image is not needed. This cannot be undone.";
+    PreviewAlt: "隔離中の画像", "The image that is held apart";
+    NoPreview: "この形式の画像は表示できません(圧縮、またはカラー)。",
+        "No preview of this kind of image can be drawn: compressed, or in color.";
+    // What de-identification did.
+    Rules: "規則ごとの処理", "What was done by which rule";
+    RuleWord: "規則", "Rule";
+    RuleCount: "件数", "Attributes";
+    RulesNote: "属性の値は表示しません。文字は DICOM PS3.15 表 E.1-1 の処理記号です。",
+        "No value is shown. Letters are the actions of DICOM PS3.15, Table E.1-1.";
 }
 
 impl Text {

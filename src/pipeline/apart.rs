@@ -74,6 +74,8 @@ mod tests {
             size: 1,
             digest: Digest::of(bytes),
             at: Moment::from_micros(0),
+            released: false,
+            dropped: false,
         }
     }
 

@@ -1,5 +1,4 @@
-//! The forward step: results go into the outbox, receipts come out of it, and
-//! what people asked for is done.
+//! The forward step: results go into the outbox, receipts come out of it.
 
 use std::path::PathBuf;
 
@@ -22,6 +21,7 @@ impl Pipeline {
     /// Puts results into the outbox, and takes receipts out of it.
     pub(super) async fn forward_ready(&self) -> Result<(), PipelineError> {
         self.answer_requests().await?;
+        self.expire_quarantine().await?;
         for study in self.ready::<Analyzed>().await? {
             let timing = self.timing(study.id()).await?;
             let (store, outbox) = (self.parts.store.clone(), self.parts.outbox.clone());
@@ -32,36 +32,6 @@ impl Pipeline {
         self.blocking(move || {
             for study in store.all_in::<Forwarded>()? {
                 take(&store, &outbox, study)?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Acts on what people asked for.
-    async fn answer_requests(&self) -> Result<(), PipelineError> {
-        let (store, outbox) = (self.parts.store.clone(), self.parts.outbox.clone());
-        let now = self.parts.clock.now();
-        self.blocking(move || {
-            for request in store.open_requests()? {
-                if let Some(forwarded) = store.evidence::<Forwarded>(&request.study)? {
-                    outbox.hurry(&forwarded.bundle, now)?;
-                }
-                store.answer(&request)?;
-            }
-            Ok(())
-        })
-        .await
-    }
-}
-
-impl Pipeline {
-    /// Acts on what people asked for about senders.
-    pub(super) async fn answer_senders(&self) -> Result<(), PipelineError> {
-        let store = self.parts.store.clone();
-        self.blocking(move || {
-            for request in store.open_sender_requests()? {
-                store.answer_sender(&request)?;
             }
             Ok(())
         })

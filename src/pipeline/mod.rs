@@ -31,6 +31,7 @@ use crate::store::Outbox;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::vault::Vault;
+use crate::vault::VaultError;
 use crate::wire::ModelStamp;
 
 mod analysis;
@@ -42,6 +43,8 @@ mod forwarding;
 mod hand;
 mod pass_on;
 mod processes;
+mod quarantine;
+mod requests;
 mod steps;
 mod task;
 mod troubles;
@@ -70,6 +73,9 @@ pub enum PipelineError {
     /// What a crash left could not be given its rows. The box does not start.
     #[error("settling what a crash left")]
     Receive(#[from] ReceiveError),
+    /// The vault could not be asked or written. Tried again.
+    #[error("the vault")]
+    Vault(#[from] VaultError),
     /// A folder of the pipeline's own could not be made or emptied.
     #[error("{attempt} {path}")]
     Folder {
@@ -86,6 +92,7 @@ pub enum PipelineError {
 }
 
 /// What the pipeline needs.
+#[derive(Clone)]
 pub struct Parts {
     /// The settings.
     pub settings: Settings,

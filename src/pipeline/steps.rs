@@ -10,6 +10,7 @@ use crate::audit::Event;
 use crate::config::ProjectSettings;
 use crate::deidentify::DeidentifyError;
 use crate::deidentify::Input;
+use crate::deidentify::Judged;
 use crate::deidentify::Profile;
 use crate::deidentify::Report;
 use crate::deidentify::choose_project;
@@ -131,6 +132,7 @@ impl Pipeline {
                 Ok((report, basis)) => match report.evidence(basis) {
                     Some(evidence) => self.commit_deidentified(study, evidence, timing).await?,
                     None => {
+                        self.hold_apart(&id, report.quarantined.clone()).await?;
                         let detail = reasons(&report.quarantined);
                         let all =
                             |code: &str| report.quarantined.iter().all(|one| one.code == code);
@@ -143,6 +145,7 @@ impl Pipeline {
                     }
                 },
                 Err(DeidentifyError::Quarantine(reason)) => {
+                    self.hold_all_apart(&id, reason).await?;
                     self.hold_up(&id, TroubleCode::Quarantined, reason.code())
                         .await?;
                 }
@@ -167,12 +170,19 @@ impl Pipeline {
         let (settings, identity) = (self.parts.settings.clone(), self.parts.identity.clone());
         let vault = self.parts.vault.clone();
         self.blocking(move || {
-            let (rows, mut kept) = apart::apart(store.instances(&id)?, &store.conflicts(&id)?);
+            let mut rows = store.instances(&id)?;
+            rows.retain(|row| !row.dropped);
+            let (rows, mut kept) = apart::apart(rows, &store.conflicts(&id)?);
             let inputs: Vec<Input> = rows
                 .iter()
                 .map(|row| Input {
                     instance: row.instance.clone(),
                     path: spool.path(&row.file),
+                    judged: if row.released {
+                        Judged::ByPerson
+                    } else {
+                        Judged::ByRule
+                    },
                 })
                 .collect();
             let detail = store.study(&id)?;
@@ -203,6 +213,7 @@ impl Pipeline {
     ) -> Result<(), PipelineError> {
         let (spool, store) = (self.parts.spool.clone(), self.parts.store.clone());
         let id = study.id().clone();
+        let (of, quarantined) = (id.clone(), evidence.quarantined.clone());
         self.blocking(move || {
             let event = Event::StudyDeidentified {
                 edition: evidence.edition.clone(),
@@ -220,7 +231,8 @@ impl Pipeline {
             spool.remove_identified(&id, gone.iter().map(String::as_str))?;
             Ok(())
         })
-        .await
+        .await?;
+        self.keep_previews(&of, quarantined).await
     }
 
     pub(super) async fn ready<S: Step>(&self) -> Result<Vec<Study<S>>, PipelineError> {

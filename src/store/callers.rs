@@ -252,7 +252,7 @@ fn ask(job: &mut Job<'_>, at: Moment, wish: &SenderWish) -> Result<(), StoreErro
         SenderWish::Withdraw(_) => "WithdrawSender",
     };
     let kind = kind.to_owned();
-    job.seal(at, None, &Event::Requested { kind })
+    job.seal(at, None, &Event::Requested { kind, who: None })
 }
 
 fn allow(job: &mut Job<'_>, at: Moment, sender: &Sender) -> Result<(), StoreError> {

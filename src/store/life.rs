@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::troubles::{may_try, set_trouble, standing};
 use super::writer::Job;
-use super::{Attempt, Store, StoreError, pass_on};
+use super::{Attempt, Store, StoreError, pass_on, quarantine};
 use crate::audit::Event;
 use crate::clock::Moment;
 use crate::names::Digest;
@@ -320,33 +320,13 @@ fn advance<S: Step, N: After<S>>(
         )
         .attempt("writing evidence")?;
     if N::STATE == State::Deidentified {
-        mark_quarantined(job.db, id, &serde_json::from_str(body)?)?;
+        let evidence: DeidentifiedEvidence = serde_json::from_str(body)?;
+        quarantine::mark(job.db, id, &evidence.quarantined)?;
     }
     // What held it up is over; what is told of it stays.
     let told = standing(job.db, id, finished)?;
     set_trouble(job.db, id, told.as_ref())?;
     attach(job.db, id, &artefacts_of::<N>(body)?)
-}
-
-/// The originals of what could not be de-identified are kept.
-fn mark_quarantined(
-    db: &Connection,
-    id: &StudyId,
-    evidence: &DeidentifiedEvidence,
-) -> Result<(), StoreError> {
-    for quarantined in &evidence.quarantined {
-        db.execute(
-            "UPDATE instance SET quarantined = 1
-             WHERE key = ?1 AND generation = ?2 AND instance = ?3",
-            params![
-                id.key.as_str(),
-                id.generation,
-                quarantined.instance.as_str()
-            ],
-        )
-        .attempt("marking a quarantined instance")?;
-    }
-    Ok(())
 }
 
 fn attach(db: &Connection, id: &StudyId, artefacts: &[Artefact]) -> Result<(), StoreError> {

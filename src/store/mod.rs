@@ -26,22 +26,27 @@ use crate::study::State;
 use crate::study::StudyId;
 use crate::wire::WireError;
 
+mod accounts;
 mod callers;
 mod files;
 mod life;
 mod outbox;
 mod pass_on;
+mod quarantine;
 mod troubles;
 mod views;
+mod withdrawals;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+pub use accounts::{Account, Opened};
 pub use callers::{AllowedSender, Sender, SenderRequest, SenderWish, TurnedAway};
 pub use life::{Admission, Arrival, Timing};
 pub use outbox::{Failure, Outbox, OutboxFailure, Pending};
 pub use pass_on::{PassingOn, ToPassOn};
+pub use quarantine::HeldApart;
 pub use views::{InstanceRow, StepTime, StudyDetail, StudyRow};
 
 /// What a database or a result's file could not do. All are held: the study
@@ -156,6 +161,7 @@ const BOX_SCHEMA: &[&str] = &[
     include_str!("schema/box-1.sql"),
     include_str!("schema/box-2.sql"),
     include_str!("schema/box-3.sql"),
+    include_str!("schema/box-4.sql"),
 ];
 
 /// Called after a commit with each journal entry, in order.
@@ -243,6 +249,15 @@ impl Store {
     pub fn record(&self, event: Event) -> Result<(), StoreError> {
         let at = self.now();
         self.write(move |job| job.seal(at, None, &event))
+    }
+
+    /// Puts an event of a study into the journal.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be committed.
+    pub fn record_of(&self, study: &StudyId, event: Event) -> Result<(), StoreError> {
+        let (at, study) = (self.now(), study.to_string());
+        self.write(move |job| job.seal(at, Some(&study), &event))
     }
 
     /// The folder of everything the box holds.

@@ -63,7 +63,7 @@ pub struct Pending {
 #[derive(Clone)]
 pub struct Outbox {
     db: Arc<Mutex<Connection>>,
-    bundles: PathBuf,
+    pub(super) bundles: PathBuf,
 }
 
 impl std::fmt::Debug for Outbox {
@@ -84,7 +84,10 @@ impl Outbox {
         std::fs::create_dir_all(&bundles).map_err(at("making the folder", &bundles))?;
         let db = open_database(
             &data.join("outbox.sqlite"),
-            &[include_str!("schema/outbox-1.sql")],
+            &[
+                include_str!("schema/outbox-1.sql"),
+                include_str!("schema/outbox-2.sql"),
+            ],
         )?;
         Ok(Self {
             db: Arc::new(Mutex::new(db)),
@@ -305,8 +308,10 @@ impl Outbox {
              ORDER BY json_extract(receipt, '$.at') DESC LIMIT 1",
         )?;
         let failure = body(
-            "SELECT failure FROM bundle WHERE receipt IS NULL AND failure IS NOT NULL
-             ORDER BY next_try DESC LIMIT 1",
+            "SELECT failure FROM (
+                 SELECT failure, next_try FROM bundle WHERE receipt IS NULL
+                 UNION ALL SELECT failure, next_try FROM withdrawal WHERE confirmed IS NULL)
+             WHERE failure IS NOT NULL ORDER BY next_try DESC LIMIT 1",
         )?;
         let receipt: Option<Receipt> = receipt
             .map(|body| serde_json::from_str(&body))
@@ -333,7 +338,7 @@ impl Outbox {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    fn db(&self) -> Result<std::sync::MutexGuard<'_, Connection>, StoreError> {
+    pub(super) fn db(&self) -> Result<std::sync::MutexGuard<'_, Connection>, StoreError> {
         self.db.lock().map_err(|_| StoreError::Closed)
     }
 }

@@ -151,7 +151,7 @@ fn a_trouble_holds_up_until_it_is_due_or_a_person_asks() {
         .unwrap();
     assert_eq!(trouble.tries, 2);
     assert!(store.ready::<Spooled>(clock.now()).unwrap().is_empty());
-    store.ask(id, RequestKind::Retry).unwrap();
+    store.ask(id, RequestKind::Retry, None).unwrap();
     let request = store.open_requests().unwrap().remove(0);
     store.answer(&request).unwrap();
     assert_eq!(store.ready::<Spooled>(clock.now()).unwrap().len(), 1);

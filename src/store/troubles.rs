@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Attempt, Store, StoreError};
 use crate::audit::Event;
 use crate::clock::Moment;
+use crate::names::AccountName;
 use crate::names::InstanceKey;
 use crate::study::Request;
 use crate::study::RequestKind;
@@ -94,20 +95,28 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unknown`] if there is no such study.
-    pub fn ask(&self, id: &StudyId, kind: RequestKind) -> Result<i64, StoreError> {
+    pub fn ask(
+        &self,
+        id: &StudyId,
+        kind: RequestKind,
+        who: Option<&AccountName>,
+    ) -> Result<i64, StoreError> {
         let (id, at) = (id.clone(), self.now());
+        let who = who.map(AccountName::to_string);
         self.write(move |job| {
             if state_of(job.db, &id)?.is_none() {
                 return Err(StoreError::Unknown { study: id });
             }
             job.db
                 .execute(
-                    "INSERT INTO request (key, generation, kind, at) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT INTO request (key, generation, kind, at, who)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
                     params![
                         id.key.as_str(),
                         id.generation,
                         serde_json::to_string(&kind)?,
-                        at.micros()
+                        at.micros(),
+                        who
                     ],
                 )
                 .attempt("writing a request")?;
@@ -116,7 +125,8 @@ impl Store {
                 at,
                 Some(&id.to_string()),
                 &Event::Requested {
-                    kind: format!("{kind:?}"),
+                    kind: kind.name().to_owned(),
+                    who,
                 },
             )?;
             Ok(number)
@@ -131,24 +141,25 @@ impl Store {
         self.read(|db| {
             let mut statement = db
                 .prepare_cached(
-                    "SELECT number, key, generation, kind, at FROM request
+                    "SELECT number, key, generation, kind, at, who FROM request
                      WHERE done IS NULL ORDER BY number",
                 )
                 .attempt("listing requests")?;
             let rows = statement
                 .query_map([], |row| {
-                    let parts: (i64, String, u32, String, i64) = (
+                    let parts: (i64, String, u32, String, i64, Option<String>) = (
                         row.get(0)?,
                         row.get(1)?,
                         row.get(2)?,
                         row.get(3)?,
                         row.get(4)?,
+                        row.get(5)?,
                     );
                     Ok(parts)
                 })
                 .attempt("listing requests")?;
             rows.map(|row| {
-                let (number, key, generation, kind, at) = row.attempt("listing requests")?;
+                let (number, key, generation, kind, at, who) = row.attempt("listing requests")?;
                 Ok(Request {
                     number,
                     study: StudyId {
@@ -157,6 +168,7 @@ impl Store {
                     },
                     kind: serde_json::from_str(&kind)?,
                     at: Moment::from_micros(at),
+                    who: who.map(|who| who.parse()).transpose()?,
                 })
             })
             .collect()
@@ -172,11 +184,16 @@ impl Store {
         let (request, at) = (request.clone(), self.now());
         self.write(move |job| {
             if let Some(mut trouble) = trouble_of(job.db, &request.study)? {
-                match request.kind {
+                match &request.kind {
                     RequestKind::Retry => trouble.next_try = Some(at),
                     RequestKind::AcknowledgeTrouble => {
-                        trouble.acknowledged_by = Some("dashboard".into());
+                        let who = request.who.as_ref().map(AccountName::to_string);
+                        trouble.acknowledged_by = Some(who.unwrap_or("dashboard".into()));
                     }
+                    // What they ask for was done elsewhere.
+                    RequestKind::Withdraw
+                    | RequestKind::Release { .. }
+                    | RequestKind::Drop { .. } => {}
                 }
                 set_trouble(job.db, &request.study, Some(&trouble))?;
             }

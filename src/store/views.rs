@@ -82,6 +82,10 @@ pub struct InstanceRow {
     pub digest: Digest,
     /// When it came.
     pub at: Moment,
+    /// A person released it from quarantine.
+    pub released: bool,
+    /// It was dropped from quarantine: its file is gone.
+    pub dropped: bool,
 }
 
 /// Everything the store knows of a study.
@@ -211,6 +215,26 @@ impl Store {
         })
     }
 
+    /// The newest journal entries, newest first: all, or only those about people
+    /// (who looked, who signed in, who asked).
+    ///
+    /// # Errors
+    /// [`StoreError`] if rows cannot be read.
+    pub fn journal_newest(&self, limit: usize, people: bool) -> Result<Vec<Entry>, StoreError> {
+        const PEOPLE: &str = "WHERE json_extract(event, '$.event') IN ('person-revealed',
+            'quarantine-opened', 'patient-withdrawn', 'signed-in', 'sign-in-failed',
+            'account-opened', 'account-changed', 'code-made', 'requested')";
+        let filter = if people { PEOPLE } else { "" };
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(|db| {
+            journal(
+                db,
+                &format!("{filter} ORDER BY number DESC LIMIT ?1"),
+                &[&limit],
+            )
+        })
+    }
+
     /// Whether an identified file is still needed: its study is not yet
     /// de-identified, the instance is in quarantine, or it waits to be passed on.
     ///
@@ -220,7 +244,8 @@ impl Store {
         self.read(|db| {
             db.prepare_cached(
                 "SELECT 1 FROM instance JOIN study USING (key, generation)
-                 WHERE file = ?1 AND (state IN ('received', 'spooled') OR quarantined = 1)
+                 WHERE file = ?1 AND dropped = 0
+                 AND (state IN ('received', 'spooled') OR quarantined = 1)
                  UNION ALL SELECT 1 FROM pass_on WHERE file = ?1 AND done IS NULL",
             )
             .and_then(|mut statement| statement.exists([file]))
@@ -308,24 +333,28 @@ fn instance_rows(
 ) -> Result<Vec<InstanceRow>, StoreError> {
     let mut statement = db
         .prepare_cached(&format!(
-            "SELECT instance, facts, file, size, digest, at FROM instance {filter}"
+            "SELECT instance, facts, file, size, digest, at, released, dropped
+             FROM instance {filter}"
         ))
         .attempt("listing instances")?;
     let rows = statement
         .query_map(values, |row| {
-            let parts: (String, String, String, i64, String, i64) = (
+            let parts: (String, String, String, i64, String, i64, bool, bool) = (
                 row.get(0)?,
                 row.get(1)?,
                 row.get(2)?,
                 row.get(3)?,
                 row.get(4)?,
                 row.get(5)?,
+                row.get(6)?,
+                row.get(7)?,
             );
             Ok(parts)
         })
         .attempt("listing instances")?;
     rows.map(|row| {
-        let (instance, facts, file, size, digest, at) = row.attempt("listing instances")?;
+        let (instance, facts, file, size, digest, at, released, dropped) =
+            row.attempt("listing instances")?;
         Ok(InstanceRow {
             instance: instance.parse()?,
             facts: serde_json::from_str(&facts)?,
@@ -333,6 +362,8 @@ fn instance_rows(
             size: u64::try_from(size).unwrap_or(0),
             digest: digest.parse()?,
             at: Moment::from_micros(at),
+            released,
+            dropped,
         })
     })
     .collect()

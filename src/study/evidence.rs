@@ -1,6 +1,8 @@
 //! What proves each state. Evidence is stored as JSON beside the row; nothing
 //! in it identifies a person.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::names::Digest;
@@ -114,6 +116,22 @@ pub struct Quarantined {
     pub text: String,
 }
 
+impl Quarantined {
+    /// Reasons in spite of which a person who looked at the image may let it pass:
+    /// what is uncertain is only what its pixels show.
+    pub const RELEASABLE: [&'static str; 3] = [
+        "burned-in",
+        "not-from-detector",
+        "text-in-compressed-pixels",
+    ];
+
+    /// Whether a person may release what is held apart for a reason.
+    #[must_use]
+    pub fn can_be_released(code: &str) -> bool {
+        Self::RELEASABLE.contains(&code)
+    }
+}
+
 /// Deidentified: the person is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeidentifiedEvidence {
@@ -133,6 +151,9 @@ pub struct DeidentifiedEvidence {
     pub replaced: u64,
     /// How many were kept.
     pub kept: u64,
+    /// How many attributes each rule removed or replaced, by the rule's name.
+    #[serde(default)]
+    pub by_rule: BTreeMap<String, u64>,
     /// The files written, `0001.dcm` …
     pub files: Vec<FileEntry>,
     /// What each file is, in the same order.

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::StudyId;
 use crate::clock::Moment;
+use crate::names::AccountName;
+use crate::names::InstanceKey;
 
 /// Why a study does not step on. Each code has its sentence and its remedy in
 /// both languages in `page`.
@@ -81,13 +83,39 @@ pub struct Trouble {
 }
 
 /// What a person may ask for. The dashboard writes the row, the pipeline acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RequestKind {
     /// Try the step again now.
     Retry,
     /// I have seen the trouble.
     AcknowledgeTrouble,
+    /// The patient withdraws: erase what is held, here and at the central.
+    Withdraw,
+    /// This image may pass after all.
+    Release {
+        /// Which.
+        instance: InstanceKey,
+    },
+    /// This image is not wanted: delete it.
+    Drop {
+        /// Which.
+        instance: InstanceKey,
+    },
+}
+
+impl RequestKind {
+    /// The kind's name in the journal.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::AcknowledgeTrouble => "acknowledge-trouble",
+            Self::Withdraw => "withdraw",
+            Self::Release { .. } => "release",
+            Self::Drop { .. } => "drop",
+        }
+    }
 }
 
 /// A request row.
@@ -101,4 +129,6 @@ pub struct Request {
     pub kind: RequestKind,
     /// When.
     pub at: Moment,
+    /// Who asked; none before there are accounts.
+    pub who: Option<AccountName>,
 }

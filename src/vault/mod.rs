@@ -6,6 +6,7 @@
 //! in the journal. A person who withdrew leaves a keyed tombstone: nothing of
 //! theirs is processed again. Destroy the box's key and the vault knows nobody.
 
+mod previews;
 mod seal;
 
 use std::path::Path;
@@ -77,6 +78,25 @@ struct Sealed {
     birth_date: String,
 }
 
+/// Who a pseudonym is, opened: for one page, then gone. It prints as a mark.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Revealed {
+    /// Issuer of Patient ID.
+    pub issuer: String,
+    /// Patient ID.
+    pub id: String,
+    /// Patient's Name.
+    pub name: String,
+    /// Patient's Birth Date.
+    pub birth_date: String,
+}
+
+impl std::fmt::Debug for Revealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Revealed([identified])")
+    }
+}
+
 /// Who wants to see a person, in which role, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reveal {
@@ -93,9 +113,15 @@ impl Reveal {
     /// Whether the role may see people.
     #[must_use]
     pub const fn is_allowed(&self) -> bool {
-        matches!(self.role, Role::Radiographer | Role::Administrator)
+        self.role.may_see_people()
     }
 }
+
+/// The steps of the schema: step n makes version n out of n - 1.
+const SCHEMA: [&str; 2] = [
+    include_str!("schema/vault-1.sql"),
+    include_str!("schema/vault-2.sql"),
+];
 
 /// The vault. One a box.
 pub struct Vault {
@@ -131,17 +157,14 @@ impl Vault {
             at("setting up", database.pragma_update(None, name, value))?;
         }
         let version = database.pragma_query_value(None, "user_version", |row| row.get(0));
-        match at("reading the version", version)? {
-            0_i64 => {
-                let schema = concat!(
-                    "BEGIN IMMEDIATE;",
-                    include_str!("schema/vault-1.sql"),
-                    "PRAGMA user_version = 1; COMMIT;"
-                );
-                at("making the schema", database.execute_batch(schema))?;
-            }
-            1 => {}
-            newer => return Err(VaultError::Newer(newer)),
+        let version: i64 = at("reading the version", version)?;
+        let known = usize::try_from(version).ok();
+        let missing = known.and_then(|version| SCHEMA.get(version..));
+        let missing = missing.ok_or(VaultError::Newer(version))?;
+        if !missing.is_empty() {
+            let (steps, newest) = (missing.join("\n"), SCHEMA.len());
+            let whole = format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {newest}; COMMIT;");
+            at("making the schema", database.execute_batch(&whole))?;
         }
         Ok(Self {
             database: Mutex::new(database),
@@ -236,7 +259,7 @@ impl Vault {
         pseudonym: &Pseudonym,
         reveal: &Reveal,
         record: impl FnOnce(Event) -> bool,
-    ) -> Result<Option<Person>, VaultError> {
+    ) -> Result<Option<Revealed>, VaultError> {
         if !reveal.is_allowed() {
             return Err(VaultError::Forbidden);
         }
@@ -265,12 +288,68 @@ impl Vault {
         let plain = self.sealer.open(&row, &sealed)?;
         let sealed: Sealed =
             serde_json::from_slice(&plain).map_err(|_| VaultError::Seal("reading"))?;
-        Ok(Some(Person {
-            issuer: Phi::new(sealed.issuer),
-            id: Phi::new(sealed.id),
-            name: Phi::new(sealed.name),
-            birth_date: Phi::new(sealed.birth_date),
+        Ok(Some(Revealed {
+            issuer: sealed.issuer,
+            id: sealed.id,
+            name: sealed.name,
+            birth_date: sealed.birth_date,
         }))
+    }
+
+    /// Every pseudonym of the person who has one, in every project; only this one
+    /// where nobody is known under it.
+    ///
+    /// # Errors
+    /// [`VaultError::Database`].
+    pub fn all_of(
+        &self,
+        project: &Project,
+        pseudonym: &Pseudonym,
+    ) -> Result<Vec<(Project, Pseudonym)>, VaultError> {
+        let rows = self.with("searching", |database| {
+            let mut statement = database.prepare(
+                "SELECT project, pseudonym FROM link WHERE person =
+                     (SELECT person FROM link WHERE project = ?1 AND pseudonym = ?2)
+                 ORDER BY project",
+            )?;
+            let rows = statement.query_map([project.as_str(), pseudonym.as_str()], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?;
+            rows.collect::<Result<Vec<_>, _>>()
+        })?;
+        let parsed = rows.into_iter().filter_map(|(project, pseudonym)| {
+            Some((project.parse().ok()?, pseudonym.parse().ok()?))
+        });
+        let mut all: Vec<(Project, Pseudonym)> = parsed.collect();
+        if all.is_empty() {
+            all.push((project.clone(), pseudonym.clone()));
+        }
+        Ok(all)
+    }
+
+    /// The person behind a pseudonym withdraws: every link of theirs goes, a
+    /// keyed tombstone stays. Nothing to do where nobody is known under it.
+    ///
+    /// # Errors
+    /// [`VaultError::Database`].
+    pub fn withdraw_pseudonym(
+        &self,
+        project: &Project,
+        pseudonym: &Pseudonym,
+    ) -> Result<(), VaultError> {
+        let person: Option<Vec<u8>> = self.with("searching", |database| {
+            database
+                .query_row(
+                    "SELECT person FROM link WHERE project = ?1 AND pseudonym = ?2",
+                    [project.as_str(), pseudonym.as_str()],
+                    |row| row.get(0),
+                )
+                .optional()
+        })?;
+        match person {
+            Some(person) => self.bury(&person),
+            None => Ok(()),
+        }
     }
 
     /// A person withdraws: the links go, a keyed tombstone stays. The
@@ -284,22 +363,25 @@ impl Vault {
         id: &Phi<String>,
     ) -> Result<Vec<(Project, Pseudonym)>, VaultError> {
         let known = self.find(issuer, id)?;
-        let digest = self.digest(issuer, id);
+        self.bury(&self.digest(issuer, id))?;
+        Ok(known)
+    }
+
+    fn bury(&self, person: &[u8]) -> Result<(), VaultError> {
         let now = self.clock.now().micros();
         self.with("withdrawing", |database| {
             let transaction = database.unchecked_transaction()?;
-            transaction.execute("DELETE FROM link WHERE person = ?1", [digest])?;
+            transaction.execute("DELETE FROM link WHERE person = ?1", [person])?;
             transaction.execute(
                 "INSERT OR IGNORE INTO withdrawn (person, at) VALUES (?1, ?2)",
-                params![digest, now],
+                params![person, now],
             )?;
             transaction.commit()
         })?;
         // The write-ahead log still has the sealed rows: it is emptied.
         self.with("emptying the log", |database| {
             database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        })?;
-        Ok(known)
+        })
     }
 
     /// Whether a person withdrew.
@@ -386,7 +468,13 @@ mod tests {
             (answer, events)
         };
         let (answer, events) = ask(&reveal(Role::Radiographer), true);
-        assert_eq!(answer.unwrap().unwrap(), person());
+        let shown = answer.unwrap().unwrap();
+        assert_eq!(shown.name, "Yamada^Hanako");
+        assert_eq!(
+            (shown.id.as_str(), shown.issuer.as_str()),
+            ("PID-0815", "Hospital")
+        );
+        assert_eq!(format!("{shown:?}"), "Revealed([identified])");
         assert!(matches!(&events[..], [Event::PersonRevealed { who, .. }] if who == "tanaka"));
         for role in [Role::Service, Role::Auditor] {
             let (answer, events) = ask(&reveal(role), true);
@@ -432,6 +520,23 @@ mod tests {
             .vault
             .reveal(&bench.project, &bench.pseudonym, &why, |_| true);
         assert_eq!(answer.unwrap(), None);
+    }
+
+    #[test]
+    fn a_pseudonym_withdraws_its_person_from_every_project() {
+        let bench = bench();
+        let other: Project = "other".parse().unwrap();
+        let second: Pseudonym = "BB-ABCDEFGHIJ2345672345".parse().unwrap();
+        bench.vault.remember(&other, &second, &person()).unwrap();
+        let own = (&bench.project, &bench.pseudonym);
+        assert_eq!(bench.vault.all_of(own.0, own.1).unwrap().len(), 2);
+        bench.vault.withdraw_pseudonym(own.0, own.1).unwrap();
+        let (issuer, id) = (phi("Hospital"), phi("PID-0815"));
+        assert!(bench.vault.has_withdrawn(&issuer, &id).unwrap());
+        assert!(bench.vault.find(&issuer, &id).unwrap().is_empty());
+        // Again, and of nobody: nothing to do.
+        bench.vault.withdraw_pseudonym(own.0, own.1).unwrap();
+        assert_eq!(bench.vault.all_of(own.0, own.1).unwrap().len(), 1);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use dicom_object::{InMemDicomObject, open_file};
 
 use crate::burned::{Strip, strips};
 use crate::http;
+use crate::people;
 use crate::planted::{Needle, Search, attributes, seed};
 use crate::rig::{Difference, Rig};
 use crate::study_files;
@@ -289,20 +290,16 @@ fn no_canary_leaves_the_box() {
     assert_eq!(sent.unwrap(), [0, 0]);
     rig.settled();
     rig.wait_acknowledged(1);
-    let pages: Vec<String> = ["/", "/health", "/health.json", "/about"]
-        .iter()
-        .map(|page| http::get(rig.dashboard, page))
-        .chain(rig.studies().iter().map(|study| {
-            let id = &study.id;
-            http::get(
-                rig.dashboard,
-                &format!("/studies/{}/{}", id.key, id.generation),
-            )
-        }))
-        .collect();
-    for page in pages {
+    for page in pages(&rig) {
         let found = search.left_in(page.as_bytes());
         assert!(found.is_empty(), "seed {seed}, on a page: {found:?}");
+    }
+    for page in without_the_right(&rig) {
+        let found = search.left_in(page.as_bytes());
+        assert!(
+            found.is_empty(),
+            "seed {seed}, to a role without the right: {found:?}"
+        );
     }
     let shell = through_the_shell(&rig, &carriers.files);
     // A crash leaves no core: neither may one be made, nor is there one.
@@ -328,6 +325,53 @@ fn no_canary_leaves_the_box() {
         files(&paths).len()
     );
     assert!(found.is_empty(), "seed {seed}: {found:#?}");
+}
+
+/// Every page, as it is without accounts.
+fn pages(rig: &Rig) -> Vec<String> {
+    let pages = ["/", "/health", "/health.json", "/about"];
+    let mut paths: Vec<String> = pages.map(str::to_owned).into();
+    paths.extend(rig.studies().iter().map(|study| {
+        let id = &study.id;
+        format!("/studies/{}/{}", id.key, id.generation)
+    }));
+    let pages = paths.iter().map(|page| http::get(rig.dashboard, page));
+    pages.collect()
+}
+
+/// What those see who may not see people: with accounts, every page and every
+/// way to a person, asked by service, by an auditor and by a stranger.
+fn without_the_right(rig: &Rig) -> Vec<String> {
+    let mut administrator = people::administrator(rig);
+    let mut pages = vec![
+        "/".to_owned(),
+        "/health".to_owned(),
+        "/health.json".to_owned(),
+        "/journal".to_owned(),
+        "/quarantine".to_owned(),
+        "/accounts".to_owned(),
+    ];
+    let mut ways = Vec::new();
+    for row in rig.studies() {
+        let study = format!("/studies/{}/{}", row.id.key, row.id.generation);
+        ways.push(format!("{study}/reveal"));
+        pages.push(study);
+    }
+    let stranger = http::Browser::new(rig.dashboard);
+    let mut browsers = vec![stranger];
+    for role in ["service", "auditor"] {
+        browsers.push(people::colleague(rig, &mut administrator, role));
+    }
+    let mut answers = Vec::new();
+    for browser in &mut browsers {
+        answers.extend(pages.iter().map(|page| browser.get(page)));
+        for way in &ways {
+            let answer = browser.post(way, &[("why", "inspection"), ("token", "0")]);
+            assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+            answers.push(answer);
+        }
+    }
+    answers
 }
 
 /// The same files by `bonebox deidentify`: what it wrote and said.

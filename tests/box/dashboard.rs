@@ -8,6 +8,7 @@
 )]
 
 mod invented;
+mod people;
 mod senders;
 
 use std::sync::Arc;
@@ -102,6 +103,7 @@ fn router(invented: &Invented) -> Router {
     let clock = invented.clock.clone();
     app(
         invented.store.clone(),
+        Arc::clone(&invented.vault),
         &settings,
         clock.clone(),
         healthy(&clock),
@@ -373,8 +375,8 @@ async fn a_request_counts_from_our_own_page_only() {
     let asked = invented.store.open_requests().unwrap();
     assert_eq!(asked.len(), 1);
     assert_eq!(
-        (&asked[0].study, asked[0].kind),
-        (&id(4), RequestKind::Retry)
+        (&asked[0].study, &asked[0].kind),
+        (&id(4), &RequestKind::Retry)
     );
 }
 

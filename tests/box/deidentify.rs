@@ -16,7 +16,7 @@ use std::process::Command;
 
 use bonebox::clock::Clock;
 use bonebox::deidentify::{
-    DeidentifyError, Input, InstanceReport, Profile, Reason, deidentify, deidentify_study,
+    DeidentifyError, Input, InstanceReport, Judged, Profile, Reason, deidentify, deidentify_study,
 };
 use bonebox::identity::{BoxIdentity, PseudonymKey};
 use bonebox::names::Digest;
@@ -461,6 +461,7 @@ fn a_study_is_one_patient() {
                 &format!("{n}.dcm"),
                 &file(tree, Syntax::Explicit, b"", &Tree::new()),
             ),
+            judged: Judged::ByRule,
         })
         .collect()
     };

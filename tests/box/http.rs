@@ -59,3 +59,82 @@ pub(crate) fn press(port: u16, page: &str, (name, wanted): (&str, &str)) -> Stri
     stream.read_to_string(&mut answer).unwrap();
     answer
 }
+
+/// A browser that keeps its session's cookie.
+pub(crate) struct Browser {
+    port: u16,
+    cookie: String,
+}
+
+impl Browser {
+    pub(crate) fn new(port: u16) -> Self {
+        Self {
+            port,
+            cookie: String::new(),
+        }
+    }
+
+    fn exchange(&mut self, first: &str, more: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        let request = format!(
+            "{first} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nCookie: {}\r\n{more}\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.port,
+            self.cookie,
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        for line in answer.lines().take_while(|line| !line.is_empty()) {
+            if let Some(cookie) = line.strip_prefix("set-cookie: bonebox_session=") {
+                let token = cookie.split(';').next().unwrap_or_default();
+                self.cookie = format!("bonebox_session={token}");
+            }
+        }
+        answer
+    }
+
+    /// Head and body of a page.
+    pub(crate) fn get(&mut self, path: &str) -> String {
+        self.exchange(&format!("GET {path}"), "", "")
+    }
+
+    /// Sends fields of plain letters, from our own page.
+    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.replace(' ', "+")))
+            .collect();
+        let origin = format!("Origin: http://127.0.0.1:{}\r\n", self.port);
+        self.exchange(&format!("POST {path}"), &origin, &fields.join("&"))
+    }
+
+    /// Fills in the form of a page that leads to an address.
+    pub(crate) fn submit(&mut self, page: &str, to: &str, fields: &[(&str, &str)]) -> String {
+        self.submit_one(page, to, "", fields)
+    }
+
+    /// The same, of several forms the one that holds some words.
+    pub(crate) fn submit_one(
+        &mut self,
+        page: &str,
+        to: &str,
+        words: &str,
+        fields: &[(&str, &str)],
+    ) -> String {
+        let forms = page.split("<form").skip(1);
+        let forms = forms.filter_map(|rest| rest.split("</form>").next());
+        let mut forms =
+            forms.filter(|form| form.contains(&format!("action=\"{to}\"")) && form.contains(words));
+        let form = forms.next().unwrap_or_else(|| panic!("no form to {to}"));
+        let rest = form.split("name=\"token\" value=\"").nth(1).unwrap();
+        let token = rest.split('"').next().unwrap();
+        let all = [&[("token", token)], fields].concat();
+        self.post(to, &all)
+    }
+}

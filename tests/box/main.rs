@@ -17,6 +17,7 @@ mod kills;
 mod objects;
 mod options;
 mod pass_on;
+mod people;
 mod pixels;
 mod pki;
 mod planted;

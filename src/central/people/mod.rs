@@ -1,7 +1,6 @@
 //! The listener for people: sign in, look at what is held, download a surface.
 //! Loopback and plain HTTP; nothing here changes what the central holds.
 
-use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -21,17 +20,17 @@ use super::inbox::Inbox;
 use super::stow::Chain;
 use crate::clock::Clock;
 use crate::identity::PasswordHash;
+use crate::identity::Sessions;
+use crate::identity::random_token;
 use crate::page::Asset;
 use crate::page::Language;
 use crate::page::SECURITY_HEADERS;
 use crate::page::Text;
+use crate::page::form_value;
 
 mod contents;
-mod form;
-mod session;
 mod views;
 
-use session::{Sessions, clear_cookie, set_cookie};
 use views::{Shown, StudyPage};
 
 /// Largest sign-in form.
@@ -46,13 +45,13 @@ struct Desk {
     clock: Clock,
     user: Arc<str>,
     hash: Arc<PasswordHash>,
-    sessions: Arc<Mutex<Sessions>>,
+    sessions: Arc<Mutex<Sessions<()>>>,
     /// One password at a time is hashed: the work is dear on purpose.
     hashing: Arc<Semaphore>,
 }
 
 impl Desk {
-    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+    fn sessions(&self) -> MutexGuard<'_, Sessions<()>> {
         // A panic leaves no half session.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,7 +64,7 @@ pub(super) fn app(inbox: Arc<Inbox>, clock: Clock, user: &str, hash: PasswordHas
         clock,
         user: user.into(),
         hash: Arc::new(hash),
-        sessions: Arc::default(),
+        sessions: Arc::new(Mutex::new(Sessions::new("central_session"))),
         hashing: Arc::new(Semaphore::new(1)),
     };
     let inside = Router::new()
@@ -111,7 +110,7 @@ async fn guarded(request: Request, next: Next) -> Response {
 async fn signed_in(State(desk): State<Desk>, request: Request, next: Next) -> Response {
     let now = desk.clock.now();
     let known = desk.sessions().use_one(cookies(request.headers()), now);
-    if known {
+    if known.is_some() {
         next.run(request).await
     } else {
         Redirect::to("/login").into_response()
@@ -149,7 +148,7 @@ async fn sign_in(State(desk): State<Desk>, request: Request) -> Response {
     let Ok(body) = to_bytes(request.into_body(), FORM).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let (user, password) = (form::value(&body, "user"), form::value(&body, "password"));
+    let (user, password) = (form_value(&body, "user"), form_value(&body, "password"));
     let Ok(_turn) = Arc::clone(&desk.hashing).acquire_owned().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
@@ -167,35 +166,28 @@ async fn sign_in(State(desk): State<Desk>, request: Request) -> Response {
         tracing::warn!("a sign-in failed");
         return refuse(Text::SignInFailed.say(language));
     }
-    let Ok(token) = token() else {
+    let Ok(token) = random_token() else {
         return html(
             StatusCode::INTERNAL_SERVER_ERROR,
             views::trouble(language, true),
         );
     };
-    desk.sessions().open(&token, now);
+    let cookie = {
+        let mut sessions = desk.sessions();
+        sessions.open(&token, (), now);
+        sessions.set_cookie(&token)
+    };
     tracing::info!("signed in");
-    (
-        [(header::SET_COOKIE, set_cookie(&token))],
-        Redirect::to("/"),
-    )
-        .into_response()
-}
-
-/// 256 bits of the system's randomness as text.
-fn token() -> std::io::Result<String> {
-    let mut bytes = [0_u8; 32];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
 }
 
 async fn sign_out(State(desk): State<Desk>, headers: HeaderMap) -> Response {
-    desk.sessions().close(cookies(&headers));
-    (
-        [(header::SET_COOKIE, clear_cookie())],
-        Redirect::to("/login"),
-    )
-        .into_response()
+    let cookie = {
+        let mut sessions = desk.sessions();
+        sessions.close(cookies(&headers));
+        sessions.clear_cookie()
+    };
+    ([(header::SET_COOKIE, cookie)], Redirect::to("/login")).into_response()
 }
 
 /// A choice of language, and the page to go back to.

@@ -15,7 +15,7 @@ use super::asks::button;
 use super::list::side_text;
 use super::reader::{Html, Reader};
 use super::words::{Standing, ago, moment, refusal, short_name, step, trouble};
-use super::{Board, DashboardError};
+use super::{Board, DashboardError, reveal};
 use crate::clock::Moment;
 use crate::names::Digest;
 use crate::page::Text;
@@ -76,7 +76,10 @@ pub(super) async fn page(
                 (steps::panel(&reader, &detail))
                 (protection::deidentification(&reader, &detail))
             }
-            (protection::sending(&reader, &detail, board.has_central))
+            div.columns {
+                (protection::sending(&reader, &detail, board.has_central))
+                (reveal::panel(&board, &reader, &detail))
+            }
             (bones::downloads(&reader, &detail))
             (steps::journal(&reader, &detail))
         }

@@ -1,5 +1,7 @@
 //! What was done to the person's data, and what left the box.
 
+use std::cmp::Reverse;
+
 use maud::{Markup, html};
 
 use super::{short, short_digest};
@@ -7,6 +9,7 @@ use crate::dashboard::reader::Reader;
 use crate::dashboard::words::moment;
 use crate::page::Text;
 use crate::page::code_text;
+use crate::page::rule_text;
 use crate::store::StudyDetail;
 use crate::study::DeidentifiedEvidence;
 use crate::study::Outcome;
@@ -39,8 +42,40 @@ pub(super) fn deidentification(reader: &Reader, detail: &StudyDetail) -> Markup 
                 dt { (reader.say(Text::LegalBasis)) }
                 dd { (words(reader, "basis", &basis)) }
             }
+            (rules(reader, evidence))
             (flags(reader, evidence))
             (quarantine(reader, evidence))
+        }
+    }
+}
+
+/// How many attributes each rule removed or replaced.
+fn rules(reader: &Reader, evidence: &DeidentifiedEvidence) -> Markup {
+    let mut rules: Vec<(&String, &u64)> = evidence.by_rule.iter().collect();
+    rules.sort_by_key(|(name, count)| (Reverse(**count), name.as_str()));
+    html! {
+        @if !rules.is_empty() {
+            details id="rules" {
+                summary { h3 { (reader.say(Text::Rules)) " (" (rules.len()) ")" } }
+                p.muted.small { (reader.say(Text::RulesNote)) }
+                table {
+                    thead { tr {
+                        th scope="col" { (reader.say(Text::RuleWord)) }
+                        th.number scope="col" { (reader.say(Text::RuleCount)) }
+                    } }
+                    tbody {
+                        @for (name, count) in rules {
+                            tr {
+                                td {
+                                    code { (name) } " "
+                                    span.muted { (rule_text(name, reader.language).unwrap_or_default()) }
+                                }
+                                td.number { (count) }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }

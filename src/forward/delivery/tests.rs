@@ -41,6 +41,11 @@ impl Speak for Played {
         Ok(self.answers.pop_front().unwrap())
     }
 
+    async fn withdraw(&mut self, body: Vec<u8>) -> Result<Response, Obstacle> {
+        self.posts.push(body.len());
+        Ok(self.answers.pop_front().unwrap())
+    }
+
     async fn read_back(&mut self, _: &str, instance: &str) -> Result<Option<Digest>, Obstacle> {
         self.reads += 1;
         Ok(self.holds.get(instance).copied())
@@ -222,4 +227,25 @@ fn a_changed_file_is_not_sent() {
     std::fs::write(folder.path().join("1.dcm"), b"changed").unwrap();
     let obstacle = read_objects(folder.path(), &bundle).unwrap_err();
     assert_eq!(obstacle.code, TroubleCode::StorageFailed);
+}
+
+#[tokio::test]
+async fn a_withdrawal_is_done_when_the_central_says_so() {
+    let withdrawal = Withdrawal {
+        version: ApiVersion::CURRENT,
+        pseudonym: "BB-ABCDEFGHIJ2345672345".parse().unwrap(),
+        project: "demo".parse().unwrap(),
+    };
+    for (status, expected) in [
+        (204, None),
+        (404, Some(TroubleCode::CentralRefusedResults)),
+        (403, Some(TroubleCode::CentralRefusesUs)),
+        (503, Some(TroubleCode::CentralUnreachable)),
+    ] {
+        let mut played = Played::default();
+        let body = Vec::new();
+        played.answers.push_back(Response { status, body });
+        let done = withdraw(&mut played, &withdrawal).await;
+        assert_eq!(done.err().map(|error| error.code), expected, "{status}");
+    }
 }

@@ -1,12 +1,14 @@
 //! Invented studies for the dashboard's tests and screens: rows made through
 //! the store's own doors, bones and X-rays of an invented subject.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bonebox::anatomy::{Bone, Forearm, Side};
 use bonebox::audit::Event;
 use bonebox::clock::{Clock, Moment};
 use bonebox::geometry::Model;
+use bonebox::identity::BoxIdentity;
 use bonebox::names::{Digest, LegalBasis};
 use bonebox::phantom::{DEMO_SEEDS, Detail, SimulatedXray, Subject};
 use bonebox::radiography::Photometric;
@@ -16,12 +18,14 @@ use bonebox::study::{
     Deidentified, DeidentifiedEvidence, Forwarded, ForwardedEvidence, ImageFacts, Outcome,
     Quarantined, Received, Refusal, Spooled, Step, Study, StudyId, TroubleCode, ViewCode,
 };
+use bonebox::vault::Vault;
 use bonebox::wire::{Figure, MeasuredOn, ModelStamp, Receipt};
 
 /// A store with a clock that only a test moves.
 pub(crate) struct Invented {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) store: Store,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) clock: Clock,
 }
 
@@ -48,7 +52,14 @@ impl Invented {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(start);
         let store = Store::open(dir.path(), clock.clone()).unwrap();
-        Self { dir, store, clock }
+        let identity = BoxIdentity::open(&dir.path().join("identity")).unwrap();
+        let vault = Arc::new(Vault::open(dir.path(), &identity, clock.clone()).unwrap());
+        Self {
+            dir,
+            store,
+            vault,
+            clock,
+        }
     }
 
     fn pass(&self, millis: u64) {
@@ -139,6 +150,9 @@ impl Invented {
             removed: 86,
             replaced: 24,
             kept: 71,
+            by_rule: [("X", 64), ("U", 14), ("private", 22), ("Z/D", 10)]
+                .map(|(rule, count)| (rule.to_owned(), count))
+                .into(),
             images: Vec::new(),
             files: vec![],
             quarantined,

@@ -96,6 +96,7 @@ fn deidentified(store: &Store) {
         removed: 1,
         replaced: 0,
         kept: 0,
+        by_rule: std::collections::BTreeMap::new(),
         images: vec![],
         files: Vec::new(),
         quarantined: Vec::new(),

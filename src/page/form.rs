@@ -1,7 +1,8 @@
 //! Reads one value of a browser's form (`application/x-www-form-urlencoded`).
 
 /// The value of a field; empty if it is not there.
-pub(super) fn value(body: &[u8], field: &str) -> String {
+#[must_use]
+pub fn form_value(body: &[u8], field: &str) -> String {
     let pairs = body.split(|byte| *byte == b'&');
     let found = pairs
         .filter_map(|pair| {
@@ -40,8 +41,8 @@ mod tests {
     #[test]
     fn values_are_decoded() {
         let body = b"user=demo&password=a+b%26%E5%B1%B1%zz%4&x";
-        assert_eq!(value(body, "user"), "demo");
-        assert_eq!(value(body, "password"), "a b&山%zz%4");
-        assert_eq!(value(body, "none"), "");
+        assert_eq!(form_value(body, "user"), "demo");
+        assert_eq!(form_value(body, "password"), "a b&山%zz%4");
+        assert_eq!(form_value(body, "none"), "");
     }
 }
