@@ -25,11 +25,11 @@ demo() {
 
 tests() {
     demo
-    # dcmtk: C-STORE and C-ECHO by another hand; dicom3tools: judges our objects;
+    # dcmtk: C-STORE and C-ECHO by another hand; dicom3tools: judges our objects; gdcm reads them;
     # ccx: solves our decks by another hand; curl: another program's TLS and HTTP;
     # the others make the small file system of the full-disk test.
     local missing
-    mapfile -t missing < <(missing_packages storescu=dcmtk echoscu=dcmtk dcmdump=dcmtk dciodvfy=dicom3tools \
+    mapfile -t missing < <(missing_packages storescu=dcmtk echoscu=dcmtk dcmdump=dcmtk dciodvfy=dicom3tools gdcminfo=libgdcm-tools \
         ccx=calculix-ccx curl=curl mkfs.ext4=e2fsprogs mount=mount)
     # The power cuts of the long tests: a disk of our own, by FUSE.
     [ -z "${BONEBOX_TEST_LONG:-}" ] || /usr/bin/python3 -c 'import fusepy' 2>/dev/null ||

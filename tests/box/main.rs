@@ -5,6 +5,7 @@ mod burned;
 mod canaries;
 mod central;
 mod closing;
+mod corpora;
 mod dashboard;
 mod deidentify;
 mod faults;

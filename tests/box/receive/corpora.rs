@@ -15,7 +15,7 @@ use crate::rig::{files_below, free_port};
 
 /// The files that name class, instance and syntax in their heads, as any
 /// sender needs; one of each instance.
-fn corpus() -> Vec<PathBuf> {
+pub(crate) fn corpus() -> Vec<PathBuf> {
     let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/setup");
     let mut found = BTreeMap::new();
     for path in [

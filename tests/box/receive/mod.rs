@@ -9,7 +9,7 @@
 
 mod alone;
 mod commitment;
-mod corpora;
+pub(crate) mod corpora;
 mod crash_images;
 mod exact;
 mod hostile;
