@@ -81,7 +81,7 @@ enum Escape {
     High(High),
 }
 
-/// A person's name as letters: its groups (alphabetic, ideographic, phonetic)
+/// A person's name, or another text of them, as letters: its groups (alphabetic, ideographic, phonetic)
 /// stay parted by `=`, the parts of each by `^`. Without its padding.
 pub(super) fn person_name(bytes: &[u8], declared: &str) -> String {
     let text = decode(bytes, declared);

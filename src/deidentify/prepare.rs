@@ -165,19 +165,16 @@ fn pixel_length(pixels: &Pixels, admitted: &Admitted) -> Result<u32, Reason> {
 
 /// Who the patient is, as the object says; none when it names no ID.
 fn person(object: &Object) -> Option<Person> {
+    let declared = text(&object.elements, Tag(0x0008, 0x0005));
+    // An issuer may be written in Japanese too.
     let value = |tag| {
         let bytes = find(&object.elements, tag).map(Element::plain);
-        let text = String::from_utf8_lossy(bytes.unwrap_or_default());
-        let padding = |c: char| c == ' ' || c == '\0';
-        Phi::new(text.trim_matches(padding).to_owned())
+        Phi::new(charset::person_name(bytes.unwrap_or_default(), declared))
     };
-    let bytes = |tag| find(&object.elements, tag).map(Element::plain);
-    let declared = text(&object.elements, Tag(0x0008, 0x0005));
-    let name = bytes(Tag(0x0010, 0x0010)).unwrap_or_default();
     let person = Person {
         issuer: value(Tag(0x0010, 0x0021)),
         id: value(Tag(0x0010, 0x0020)),
-        name: Phi::new(charset::person_name(name, declared)),
+        name: value(Tag(0x0010, 0x0010)),
         birth_date: value(Tag(0x0010, 0x0030)),
     };
     (!person.id.open().trim().is_empty()).then_some(person)

@@ -56,8 +56,15 @@ fn the_corpora_pass_and_stay_valid() {
     let profile = Profile::shipped("corpora".parse().unwrap());
     let key = PseudonymKey::random().unwrap();
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/setup/venv/bin/python");
-    let script = "import pydicom, sys; assert pydicom.dcmread(sys.argv[1]).PatientIdentityRemoved == 'YES'";
-    let [mut all, mut ours, mut ours_passed, mut original, mut original_passed] = [0_u32; 5];
+    let script =
+        "import pydicom, sys; assert pydicom.dcmread(sys.argv[1]).PatientIdentityRemoved == 'YES'";
+    let [
+        mut all,
+        mut ours,
+        mut ours_passed,
+        mut original,
+        mut original_passed,
+    ] = [0_u32; 5];
     for input in corpus() {
         let output = folder.path().join("out.dcm");
         let passed = deidentify(&input, &output, &profile, &key).is_ok();
