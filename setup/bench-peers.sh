@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings the programs that the benches measure against: dcmtk, Orthanc, gmsh, CalculiX
+# Brings the programs that the benches measure against: dcmtk, Orthanc, gmsh, plastimatch, CalculiX
 # and gdcmanon from Debian, pyamg, dicom-anonymizer and dicognito from the Python package
 # index (wheels for Debian 12's Python 3.11 on x86_64; elsewhere the benches go on without
 # them and say so).
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 . setup/lib.sh
 one_at_a_time
 
-mapfile -t missing < <(missing_packages gmsh=gmsh ccx=calculix-ccx storescu=dcmtk gdcmanon=libgdcm-tools)
+mapfile -t missing < <(missing_packages gmsh=gmsh plastimatch=plastimatch ccx=calculix-ccx storescu=dcmtk gdcmanon=libgdcm-tools)
 install_packages "${missing[@]}"
 # Orthanc's package would start a service: not at run level 1, and not for long.
 if ! have Orthanc; then

@@ -10,6 +10,7 @@ mod field;
 mod marker;
 mod paths;
 mod random;
+mod through;
 
 pub use camera::Camera;
 pub use camera::PoseVector;
@@ -26,6 +27,7 @@ pub use field::context;
 pub use field::field;
 pub use paths::PathImage;
 pub use random::Random;
+pub use through::through;
 
 /// Why no X-ray could be made or read.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

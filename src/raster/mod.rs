@@ -9,15 +9,18 @@ use std::path::Path;
 mod calibration;
 mod codestream;
 mod decode;
+mod mha;
 mod preview;
 mod shaded;
 mod tags;
+mod volume;
 
 pub use calibration::{Calibration, Grade, Spacing};
 pub use decode::{DECODABLE, read_radiograph};
-pub use preview::{percentiles, preview};
+pub use preview::{gray_png, percentiles, preview};
 pub use shaded::{Look, Pane, Shaded};
 pub use tags::{BodyPart, ImageTags, Side, View, read_tags};
+pub use volume::Volume;
 
 /// The largest picture that is decoded, in pixels.
 pub const MAXIMUM_PIXELS: u64 = 64_000_000;

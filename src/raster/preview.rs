@@ -97,6 +97,33 @@ pub fn preview(radiograph: &Radiograph, longer_side: u32) -> Result<Vec<u8>, Ras
     Ok(png.into_inner())
 }
 
+/// Draws values row by row as PNG, 16-bit gray, zero and less black, the
+/// largest white.
+///
+/// # Errors
+/// [`RasterError::Encode`], [`RasterError::Unsuitable`] where the values are not
+/// as many as the pixels.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to 0..65535"
+)]
+pub fn gray_png(values: &[f32], columns: u32, rows: u32) -> Result<Vec<u8>, RasterError> {
+    if values.len() as u64 != u64::from(columns) * u64::from(rows) {
+        return Err(RasterError::Unsuitable {
+            why: "another number of values than pixels",
+        });
+    }
+    let most = values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+    let level = |v: &f32| (v / most * 65535.0).round().clamp(0.0, 65535.0) as u16;
+    let gray: Vec<u8> = values.iter().flat_map(|v| level(v).to_ne_bytes()).collect();
+    let mut png = Cursor::new(Vec::new());
+    PngEncoder::new(&mut png)
+        .write_image(&gray, columns, rows, ExtendedColorType::L16)
+        .map_err(|source| RasterError::Encode { source })?;
+    Ok(png.into_inner())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -146,6 +173,14 @@ mod tests {
         assert_eq!(back.get_pixel(0, 5).0, [0]);
         assert_eq!(back.get_pixel(39, 5).0, [255]);
         assert_eq!(png, preview(&half, 40).unwrap());
+    }
+
+    #[test]
+    fn values_are_drawn_from_black_to_white() {
+        let png = gray_png(&[-1.0, 0.0, 2.0, 4.0], 2, 2).unwrap();
+        let back = image::load_from_memory(&png).unwrap().to_luma16();
+        assert_eq!(back.as_raw()[..], [0, 0, 32768, 65535]);
+        assert!(gray_png(&[1.0], 2, 2).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub mod build_shape;
 pub mod deck;
 pub mod deidentify;
+pub mod drr;
 pub mod dx;
 pub mod evaluate_shape;
 pub mod fit_shape;
@@ -83,6 +84,8 @@ pub enum Command {
     Deidentify(deidentify::DeidentifyArgs),
     /// Make simulated studies of invented people, with their truth.
     Synth(synth::Options),
+    /// Make the radiograph that a volume would throw.
+    Drr(drr::DrrArgs),
     /// Fill a closed surface with tetrahedra.
     Mesh(mesh::MeshArgs),
     /// Solve a CalculiX deck of tetrahedra.
@@ -107,6 +110,7 @@ pub fn run(command: &Command) -> Result<Verdict, WorkbenchError> {
         Command::Echo(args) => send::run_echo(args),
         Command::Deidentify(args) => deidentify::run(args),
         Command::Synth(options) => synth::run(options),
+        Command::Drr(args) => drr::run(args),
         Command::Mesh(args) => mesh::run(args),
         Command::Solve(args) => solve::run(args),
         Command::Spread(args) => spread::run(args),

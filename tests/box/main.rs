@@ -8,6 +8,7 @@ mod closing;
 mod corpora;
 mod dashboard;
 mod deidentify;
+mod drr;
 mod faults;
 mod flow;
 mod forward;
