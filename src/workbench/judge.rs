@@ -48,6 +48,8 @@ pub struct Apart {
     /// The share of the fitted vertices whose distance from the truth is within
     /// 1.96 stated SDs.
     pub inside: f64,
+    /// Ninety-five in a hundred of the fitted vertices lie within so many stated SDs.
+    pub p95_in_sigmas: f64,
 }
 
 /// A distance, the area it stands for, and whether it is of the joint surface.
@@ -90,25 +92,26 @@ pub fn apart(fitted: &Fitted<'_>, truth: &Truth<'_>) -> Option<Apart> {
             ));
         }
     }
-    let inside = inside(fitted, truth, &on_truth);
-    summed(gaps, inside)
+    summed(gaps, &in_sigmas(fitted, truth, &on_truth))
 }
 
-fn inside(fitted: &Fitted<'_>, truth: &Truth<'_>, on_truth: &Locator<'_, Given>) -> f64 {
+/// How many stated SDs each fitted vertex lies from the truth, the least first.
+fn in_sigmas(fitted: &Fitted<'_>, truth: &Truth<'_>, on_truth: &Locator<'_, Given>) -> Vec<f64> {
     let vertices = fitted.surface.vertices().iter();
     let places = vertices.zip(fitted.lid).zip(fitted.sigma_mm);
-    let (mut within, mut count) = (0.0, 0.0);
+    let mut all = Vec::new();
     for ((place, lid), sigma) in places {
         let hit = on_truth.closest(Point::new(*place));
         if !lid && (truth.compared)(*place) && (truth.compared)(hit.point.xyz()) {
-            count += 1.0;
-            within += f64::from(u8::from(hit.distance <= 1.96 * sigma));
+            all.push(hit.distance / sigma.max(1e-9));
         }
     }
-    within / f64::max(count, 1.0)
+    all.sort_by(f64::total_cmp);
+    all
 }
 
-fn summed(mut gaps: Vec<Gap>, inside: f64) -> Option<Apart> {
+#[allow(clippy::cast_precision_loss, reason = "thousands of vertices")]
+fn summed(mut gaps: Vec<Gap>, in_sigmas: &[f64]) -> Option<Apart> {
     let area: f64 = gaps.iter().map(|g| g.1).sum();
     if area <= 0.0 {
         return None;
@@ -129,7 +132,11 @@ fn summed(mut gaps: Vec<Gap>, inside: f64) -> Option<Apart> {
         p95_mm: p95.map_or(f64::NAN, |g| g.0),
         max_mm: gaps.last()?.0,
         joint_rms_mm: of(&mut gaps.iter().filter(|g| g.2), 2).map(f64::sqrt),
-        inside,
+        inside: in_sigmas.partition_point(|s| *s <= 1.96) as f64 / in_sigmas.len().max(1) as f64,
+        p95_in_sigmas: in_sigmas
+            .get(in_sigmas.len() * 95 / 100)
+            .copied()
+            .unwrap_or(f64::NAN),
     })
 }
 

@@ -13,6 +13,7 @@ use crate::anatomy::Bone;
 use crate::anatomy::BoneFit;
 use crate::anatomy::Figures;
 use crate::anatomy::ForearmModel;
+use crate::anatomy::Landmark;
 use crate::anatomy::Measure;
 use crate::anatomy::Measures;
 use crate::anatomy::Side;
@@ -90,6 +91,13 @@ pub struct MalunionCase {
     pub other_side: Vec<f64>,
     /// The predicted bone against the bone before it broke, distal of the fracture.
     pub apart: Apart,
+    /// How far distal of its true place the styloid's tip is predicted, along the
+    /// bone's axis, in millimeters.
+    pub too_long_mm: f64,
+    /// The stated SD of that place.
+    pub tip_sigma_mm: f64,
+    /// By how much the bone was shortened, in millimeters.
+    pub shortened_mm: f64,
 }
 
 /// A case that gave no fit.
@@ -283,8 +291,14 @@ pub fn malunion(
             "nothing to compare".into(),
         )));
     };
+    let tip = Landmark::RadialStyloidTip;
+    let found = fit.landmarks.iter().find(|l| l.landmark == tip);
+    let true_height = healthy.landmarks.at(tip)?.xyz()[2];
     Ok(Ok(MalunionCase {
         seed,
+        too_long_mm: found.map_or(f64::NAN, |l| laid.height(l.place) - true_height),
+        tip_sigma_mm: found.map_or(f64::NAN, |l| l.sigma_mm),
+        shortened_mm: case.change.shortening_mm,
         kept_from_mm,
         predicted: stated(&fit, &healthy.measures),
         other_side: READ.map(|m| other.measures.get(m)).to_vec(),

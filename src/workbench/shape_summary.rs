@@ -98,6 +98,8 @@ pub(super) fn summary(cases: &Cases, model: &ForearmModel) -> Value {
         };
         of_malunions["predicted_rms_mm"] = spread(&each(|a| a.rms_mm));
         of_malunions["surface_inside"] = coverage(&each(|a| a.inside));
+        let long: Vec<f64> = cases.malunions.iter().map(|c| c.too_long_mm).collect();
+        of_malunions["length_mm"] = json!({"rms_error": rms(&long), "bias": mean(&long)});
     }
     answer["malunion"] = of_malunions;
     answer
@@ -214,7 +216,10 @@ pub(super) fn table(summary: &Value, generator: Generator) -> String {
         );
         text += &rows(malunion, true);
         text += &format!(
-            "  predicted surface {} mm RMS; within its interval: {}\n",
+            "  styloid's tip along the bone: off {} mm RMS, {} on average\n  predicted surface {} mm \
+             RMS; within its interval: {}\n",
+            number(&malunion["length_mm"]["rms_error"], 2),
+            number(&malunion["length_mm"]["bias"], 2),
             number(&malunion["predicted_rms_mm"]["rms"], 2),
             inside(&malunion["surface_inside"])
         );

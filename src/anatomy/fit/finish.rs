@@ -8,7 +8,6 @@ use super::CutKind;
 use super::Figures;
 use super::FitError;
 use super::FoundLandmark;
-use super::FoundMeasure;
 use super::Note;
 use super::figures::PLACES;
 use super::figures::figures;
@@ -36,13 +35,10 @@ use crate::geometry::vector;
 
 /// How the last steps weigh gaps: one of this size counts a quarter.
 const GAP_MM: f64 = 2.5;
+/// How many steps a kept part is given to find its place along the shaft.
+const SETTLE: usize = 15;
 /// The same while the mean alone is laid on.
 const WIDE_GAP_MM: f64 = 5.0;
-
-/// What the posterior's SDs of a predicted part are widened by, so that 95 % of
-/// the true values lie within 1.96 of them: calibrated on malunited radii of
-/// validation subjects of generator A (docs/METHODS.md, 4.4).
-const PREDICTED: f64 = 1.13;
 
 /// What the last steps work on.
 pub(super) struct Finish<'a> {
@@ -51,8 +47,8 @@ pub(super) struct Finish<'a> {
     locator: &'a Locator<'a, Given>,
     samples: Vec<Sample>,
     inner_mm2: f64,
-    /// What stated SDs are widened by.
-    widened: f64,
+    /// Whether only a part was kept, and the rest is predicted.
+    kept: bool,
 }
 
 impl<'a> Finish<'a> {
@@ -75,7 +71,7 @@ impl<'a> Finish<'a> {
             locator,
             samples,
             inner_mm2,
-            widened: asked.keep_proximal_mm.map_or(1.0, |_| PREDICTED),
+            kept: asked.keep_proximal_mm.is_some(),
         }
     }
 
@@ -89,6 +85,7 @@ impl<'a> Finish<'a> {
             samples: &self.samples,
             cover: self.chosen.cover.clone(),
             sparse,
+            kept: self.kept,
         }
     }
 
@@ -138,8 +135,11 @@ impl<'a> Finish<'a> {
     ) -> Result<BoneFit, FitError> {
         let template = self.template();
         let modes = template.model.modes();
+        // A shaft alone says little about where along it the joint lies: what
+        // slides needs many steps.
+        let settle = if self.kept { SETTLE } else { 3 };
         let full = [
-            stage(3, modes, GAP_MM),
+            stage(settle, modes, GAP_MM),
             stage(8, template.numbers(), GAP_MM),
         ];
         let scene = self.scene(false);
@@ -176,10 +176,7 @@ impl<'a> Finish<'a> {
             side,
             candidates,
             surface: self.surface(vertices.iter().map(|v| outward(*v)).collect())?,
-            sigma_mm: predict::vertex_sigma(template, &vertices, &normals, &known)
-                .into_iter()
-                .map(|sigma| self.widened * sigma)
-                .collect(),
+            sigma_mm: predict::vertex_sigma(template, &vertices, &normals, &known),
             figures: found,
             all_modes,
             five_modes,
@@ -189,16 +186,10 @@ impl<'a> Finish<'a> {
                 .map(|(landmark, place, sigma_mm)| FoundLandmark {
                     landmark,
                     place: outward(place),
-                    sigma_mm: self.widened * sigma_mm,
+                    sigma_mm,
                 })
                 .collect(),
-            measures: predict::radius_measures(template, &vertices, &known)
-                .into_iter()
-                .map(|found| FoundMeasure {
-                    sigma: self.widened * found.sigma,
-                    ..found
-                })
-                .collect(),
+            measures: predict::radius_measures(template, &vertices, &known),
             mode_square,
             cut: self.chosen.cut,
             covered_mm: top - lowest(self.faced, up, self.chosen.cover.planes[0]),

@@ -72,7 +72,7 @@ pub(super) fn vertex_sigma(
 
 /// How the mean of some vertices moves along an axis of the model's frame with
 /// each number of pose and shape.
-fn place_row(
+pub(super) fn place_row(
     template: &Template<'_>,
     of: &[usize],
     vertices: &[[f64; 3]],
@@ -124,7 +124,8 @@ pub(super) fn landmarks(
     found
 }
 
-fn middle(vertices: &[[f64; 3]], of: &[usize]) -> [f64; 3] {
+/// The middle of some vertices.
+pub(super) fn middle(vertices: &[[f64; 3]], of: &[usize]) -> [f64; 3] {
     #[allow(clippy::cast_precision_loss, reason = "a ring of vertices")]
     let share = 1.0 / of.len().max(1) as f64;
     let sum = of

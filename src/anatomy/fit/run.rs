@@ -228,6 +228,7 @@ impl<'a> Trial<'a> {
             samples: &self.few,
             cover: covered(template, faced, locator, &start.pose, asked)?.0,
             sparse: true,
+            kept: asked.keep_proximal_mm.is_some(),
         };
         let fitted = solve(template, &scene, start, stages).ok_or(FitError::Flat)?;
         let (cover, cut) = covered(template, faced, locator, &fitted.pose, asked)?;

@@ -29,6 +29,8 @@ pub(super) struct Scene<'a> {
     pub cover: Cover,
     /// Whether only the representatives ask for their closest points.
     pub sparse: bool,
+    /// Whether only a proximal part was kept, and the rest is predicted.
+    pub kept: bool,
 }
 
 /// How far each vertex should move along its normal, and with which weight (mm2).
