@@ -37,12 +37,24 @@ fn kind(path: &Path) -> Option<[bool; 2]> {
     Some([ours, ours && image_type.starts_with("ORIGINAL\\PRIMARY")])
 }
 
-/// The errors that dciodvfy finds.
+/// The errors that dciodvfy finds, without the UIDs that it repeats: those are
+/// others after de-identification.
 fn errors(path: &Path) -> BTreeSet<String> {
     let output = Command::new("dciodvfy").arg(path).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let lines = text.lines().filter(|line| line.starts_with("Error"));
-    lines.map(str::to_owned).collect()
+    lines.map(without_uids).collect()
+}
+
+/// A line with every value in angle brackets that is a UID left out.
+fn without_uids(line: &str) -> String {
+    let is_uid =
+        |text: &str| text.contains('.') && text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let parts = line.split_inclusive(['<', '>']).map(|part| {
+        let value = part.strip_suffix('>').unwrap_or_default();
+        if is_uid(value) { ">" } else { part }
+    });
+    parts.collect()
 }
 
 fn reads(program: &str, arguments: &[&str], path: &Path) -> bool {
