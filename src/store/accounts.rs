@@ -14,7 +14,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::files::at;
-use super::{Attempt, Store, StoreError};
+use super::{Attempt, Store, StoreError, rows};
 use crate::audit::Event;
 use crate::clock::Moment;
 use crate::names::AccountName;
@@ -288,25 +288,10 @@ fn list(
     filter: &str,
     values: &[&dyn rusqlite::ToSql],
 ) -> Result<Vec<Account>, StoreError> {
-    let mut statement = db
-        .prepare_cached(&format!(
-            "SELECT name, role, password, made, closed FROM account {filter}"
-        ))
-        .attempt("listing accounts")?;
-    let rows = statement
-        .query_map(values, |row| {
-            let parts: (String, String, String, i64, bool) = (
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-            );
-            Ok(parts)
-        })
-        .attempt("listing accounts")?;
-    rows.map(|row| {
-        let (name, role, password, made, closed) = row.attempt("listing accounts")?;
+    type Columns = (String, String, String, i64, bool);
+    let question = format!("SELECT name, role, password, made, closed FROM account {filter}");
+    let found: Vec<Columns> = rows(db, &question, values, "listing accounts")?;
+    let whole = |(name, role, password, made, closed): Columns| {
         Ok(Account {
             name: name.parse()?,
             role: role_of(&role)?,
@@ -314,8 +299,8 @@ fn list(
             made: Moment::from_micros(made),
             closed,
         })
-    })
-    .collect()
+    };
+    found.into_iter().map(whole).collect()
 }
 
 #[cfg(test)]

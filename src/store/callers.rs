@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::writer::Job;
-use super::{Attempt, Store, StoreError};
+use super::{Attempt, Store, StoreError, rows};
 use crate::audit::Caller;
 use crate::audit::Event;
 use crate::audit::Rejected;
@@ -115,6 +115,8 @@ impl Store {
                 db,
                 "SELECT number, rejection, address, calling, called, encrypted, since, last, count
                  FROM caller ORDER BY last DESC, number DESC",
+                [],
+                "listing what was turned away",
             )?
             .into_iter()
             .map(rejected)
@@ -158,7 +160,7 @@ impl Store {
                     "SELECT number, rejection, address, calling, called, encrypted, since, last,
                      count FROM caller WHERE number = ?1",
                     [caller],
-                    caller_row,
+                    |row| CallerRow::try_from(row),
                 )
                 .optional()
                 .attempt("finding a caller")?;
@@ -197,17 +199,14 @@ impl Store {
     /// [`StoreError`] if rows cannot be read.
     pub fn open_sender_requests(&self) -> Result<Vec<SenderRequest>, StoreError> {
         self.read(|db| {
-            let rows: Vec<(i64, String)> = db
-                .prepare_cached(
-                    "SELECT number, wish FROM sender_request WHERE done IS NULL ORDER BY number",
-                )
-                .and_then(|mut statement| {
-                    statement
-                        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                        .collect()
-                })
-                .attempt("listing requests about senders")?;
-            rows.into_iter()
+            let found: Vec<(i64, String)> = rows(
+                db,
+                "SELECT number, wish FROM sender_request WHERE done IS NULL ORDER BY number",
+                [],
+                "listing requests about senders",
+            )?;
+            found
+                .into_iter()
                 .map(|(number, wish)| {
                     Ok(SenderRequest {
                         number,
@@ -298,26 +297,15 @@ fn withdraw(job: &mut Job<'_>, at: Moment, number: i64) -> Result<(), StoreError
 }
 
 fn allowed(db: &Connection) -> Result<Vec<AllowedSender>, StoreError> {
-    let rows: Vec<(i64, String, String, bool, i64)> = db
-        .prepare_cached(
-            "SELECT number, calling, address, plain, allowed FROM sender
-             WHERE withdrawn IS NULL ORDER BY number",
-        )
-        .and_then(|mut statement| {
-            statement
-                .query_map([], |row| {
-                    Ok((
-                        row.get(0)?,
-                        row.get(1)?,
-                        row.get(2)?,
-                        row.get(3)?,
-                        row.get(4)?,
-                    ))
-                })?
-                .collect()
-        })
-        .attempt("listing senders")?;
-    rows.into_iter()
+    let found: Vec<(i64, String, String, bool, i64)> = rows(
+        db,
+        "SELECT number, calling, address, plain, allowed FROM sender
+         WHERE withdrawn IS NULL ORDER BY number",
+        [],
+        "listing senders",
+    )?;
+    found
+        .into_iter()
         .map(|(number, calling, address, plain, allowed)| {
             Ok(AllowedSender {
                 number,
@@ -381,24 +369,22 @@ struct CallerRow {
     count: i64,
 }
 
-fn caller_row(row: &Row<'_>) -> rusqlite::Result<CallerRow> {
-    Ok(CallerRow {
-        number: row.get(0)?,
-        rejection: row.get(1)?,
-        address: row.get(2)?,
-        calling: row.get(3)?,
-        called: row.get(4)?,
-        encrypted: row.get(5)?,
-        since: row.get(6)?,
-        last: row.get(7)?,
-        count: row.get(8)?,
-    })
-}
+impl TryFrom<&Row<'_>> for CallerRow {
+    type Error = rusqlite::Error;
 
-fn rows(db: &Connection, query: &str) -> Result<Vec<CallerRow>, StoreError> {
-    db.prepare_cached(query)
-        .and_then(|mut statement| statement.query_map([], caller_row)?.collect())
-        .attempt("listing what was turned away")
+    fn try_from(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            number: row.get(0)?,
+            rejection: row.get(1)?,
+            address: row.get(2)?,
+            calling: row.get(3)?,
+            called: row.get(4)?,
+            encrypted: row.get(5)?,
+            since: row.get(6)?,
+            last: row.get(7)?,
+            count: row.get(8)?,
+        })
+    }
 }
 
 fn rejected(row: CallerRow) -> Result<Rejected, StoreError> {

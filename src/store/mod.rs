@@ -14,7 +14,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Params, Row};
 
 use crate::audit::AuditError;
 use crate::audit::Entry;
@@ -154,6 +154,25 @@ impl<T> Attempt<T> for Result<T, rusqlite::Error> {
     fn attempt(self, attempt: &'static str) -> Result<T, StoreError> {
         self.map_err(|source| StoreError::Database { attempt, source })
     }
+}
+
+/// The rows that answer a question, each as the tuple of its columns.
+fn rows<Columns>(
+    db: &Connection,
+    question: &str,
+    values: impl Params,
+    attempt: &'static str,
+) -> Result<Vec<Columns>, StoreError>
+where
+    Columns: for<'row> TryFrom<&'row Row<'row>, Error = rusqlite::Error>,
+{
+    db.prepare_cached(question)
+        .and_then(|mut statement| {
+            statement
+                .query_map(values, |row| Columns::try_from(row))?
+                .collect()
+        })
+        .attempt(attempt)
 }
 
 /// The schema of `box.sqlite`: a script a version, each on top of the one before.

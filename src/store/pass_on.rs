@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde::Serialize;
 
 use super::life::Arrival;
-use super::{Attempt, Store, StoreError};
+use super::{Attempt, Store, StoreError, rows};
 use crate::audit::Event;
 use crate::clock::Moment;
 use crate::names::InstanceKey;
@@ -50,27 +50,15 @@ impl Store {
     pub fn to_pass_on(&self, now: Moment, limit: u32) -> Result<Vec<ToPassOn>, StoreError> {
         type Columns = (String, String, u32, String, String, u32);
         self.read(|db| {
-            let rows: Vec<Columns> = db
-                .prepare_cached(
-                    "SELECT file, key, generation, instance, source, tries FROM pass_on
-                     WHERE done IS NULL AND next_try <= ?1 ORDER BY at, file LIMIT ?2",
-                )
-                .and_then(|mut statement| {
-                    statement
-                        .query_map(params![now.micros(), limit], |row| {
-                            Ok((
-                                row.get(0)?,
-                                row.get(1)?,
-                                row.get(2)?,
-                                row.get(3)?,
-                                row.get(4)?,
-                                row.get(5)?,
-                            ))
-                        })?
-                        .collect()
-                })
-                .attempt("listing what is to be passed on")?;
-            rows.into_iter()
+            let found: Vec<Columns> = rows(
+                db,
+                "SELECT file, key, generation, instance, source, tries FROM pass_on
+                 WHERE done IS NULL AND next_try <= ?1 ORDER BY at, file LIMIT ?2",
+                params![now.micros(), limit],
+                "listing what is to be passed on",
+            )?;
+            found
+                .into_iter()
                 .map(|(file, key, generation, instance, source, tries)| {
                     Ok(ToPassOn {
                         file,

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::troubles::set_trouble;
 use super::writer::Job;
-use super::{Attempt, Store, StoreError};
+use super::{Attempt, Store, StoreError, rows};
 use crate::audit::Event;
 use crate::clock::Moment;
 use crate::names::AccountName;
@@ -251,28 +251,9 @@ fn held(
         i64,
         String,
     );
-    let mut statement = db
-        .prepare_cached(&format!("{COLUMNS} {filter}"))
-        .attempt("listing the quarantine")?;
-    let rows = statement
-        .query_map(values, |row| {
-            let parts: Parts = (
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-                row.get(5)?,
-                row.get(6)?,
-                row.get(7)?,
-                row.get(8)?,
-            );
-            Ok(parts)
-        })
-        .attempt("listing the quarantine")?;
-    rows.map(|row| {
-        let (key, generation, instance, reason, facts, source, size, at, file) =
-            row.attempt("listing the quarantine")?;
+    let question = format!("{COLUMNS} {filter}");
+    let found: Vec<Parts> = rows(db, &question, values, "listing the quarantine")?;
+    let whole = |(key, generation, instance, reason, facts, source, size, at, file): Parts| {
         Ok(HeldApart {
             study: StudyId {
                 key: key.parse()?,
@@ -286,6 +267,6 @@ fn held(
             at: Moment::from_micros(at),
             file,
         })
-    })
-    .collect()
+    };
+    found.into_iter().map(whole).collect()
 }

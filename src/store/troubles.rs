@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Attempt, Store, StoreError};
+use super::{Attempt, Store, StoreError, rows};
 use crate::audit::Event;
 use crate::clock::Moment;
 use crate::names::AccountName;
@@ -139,27 +139,15 @@ impl Store {
     /// [`StoreError`] if rows cannot be read.
     pub fn open_requests(&self) -> Result<Vec<Request>, StoreError> {
         self.read(|db| {
-            let mut statement = db
-                .prepare_cached(
-                    "SELECT number, key, generation, kind, at, who FROM request
-                     WHERE done IS NULL ORDER BY number",
-                )
-                .attempt("listing requests")?;
-            let rows = statement
-                .query_map([], |row| {
-                    let parts: (i64, String, u32, String, i64, Option<String>) = (
-                        row.get(0)?,
-                        row.get(1)?,
-                        row.get(2)?,
-                        row.get(3)?,
-                        row.get(4)?,
-                        row.get(5)?,
-                    );
-                    Ok(parts)
-                })
-                .attempt("listing requests")?;
-            rows.map(|row| {
-                let (number, key, generation, kind, at, who) = row.attempt("listing requests")?;
+            type Columns = (i64, String, u32, String, i64, Option<String>);
+            let found: Vec<Columns> = rows(
+                db,
+                "SELECT number, key, generation, kind, at, who FROM request
+                 WHERE done IS NULL ORDER BY number",
+                [],
+                "listing requests",
+            )?;
+            let whole = |(number, key, generation, kind, at, who): Columns| {
                 Ok(Request {
                     number,
                     study: StudyId {
@@ -170,8 +158,8 @@ impl Store {
                     at: Moment::from_micros(at),
                     who: who.map(|who| who.parse()).transpose()?,
                 })
-            })
-            .collect()
+            };
+            found.into_iter().map(whole).collect()
         })
     }
 

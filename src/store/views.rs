@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Attempt, Store, StoreError};
+use super::{Attempt, Store, StoreError, rows};
 use crate::audit::Entry;
 use crate::audit::Seal;
 use crate::clock::Moment;
@@ -331,30 +331,13 @@ fn instance_rows(
     filter: &str,
     values: &[&dyn rusqlite::ToSql],
 ) -> Result<Vec<InstanceRow>, StoreError> {
-    let mut statement = db
-        .prepare_cached(&format!(
-            "SELECT instance, facts, file, size, digest, at, released, dropped
-             FROM instance {filter}"
-        ))
-        .attempt("listing instances")?;
-    let rows = statement
-        .query_map(values, |row| {
-            let parts: (String, String, String, i64, String, i64, bool, bool) = (
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-                row.get(5)?,
-                row.get(6)?,
-                row.get(7)?,
-            );
-            Ok(parts)
-        })
-        .attempt("listing instances")?;
-    rows.map(|row| {
-        let (instance, facts, file, size, digest, at, released, dropped) =
-            row.attempt("listing instances")?;
+    type Columns = (String, String, String, i64, String, i64, bool, bool);
+    let question = format!(
+        "SELECT instance, facts, file, size, digest, at, released, dropped
+         FROM instance {filter}"
+    );
+    let found: Vec<Columns> = rows(db, &question, values, "listing instances")?;
+    let whole = |(instance, facts, file, size, digest, at, released, dropped): Columns| {
         Ok(InstanceRow {
             instance: instance.parse()?,
             facts: serde_json::from_str(&facts)?,
@@ -365,8 +348,8 @@ fn instance_rows(
             released,
             dropped,
         })
-    })
-    .collect()
+    };
+    found.into_iter().map(whole).collect()
 }
 
 fn evidence<S: Step>(db: &Connection, id: &StudyId) -> Result<Option<S::Evidence>, StoreError> {
@@ -403,22 +386,15 @@ fn artefacts(db: &Connection, id: &StudyId) -> Result<Vec<Artefact>, StoreError>
 }
 
 fn steps(db: &Connection, id: &StudyId) -> Result<Vec<StepTime>, StoreError> {
-    let mut statement = db
-        .prepare_cached(
-            "SELECT state, started, finished, attempt FROM evidence
-             WHERE key = ?1 AND generation = ?2 ORDER BY finished, started",
-        )
-        .attempt("reading steps")?;
-    let rows = statement
-        .query_map(params![id.key.as_str(), id.generation], |row| {
-            let parts: (String, i64, i64, u32) =
-                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(parts)
-        })
-        .attempt("reading steps")?;
+    let found: Vec<(String, i64, i64, u32)> = rows(
+        db,
+        "SELECT state, started, finished, attempt FROM evidence
+         WHERE key = ?1 AND generation = ?2 ORDER BY finished, started",
+        params![id.key.as_str(), id.generation],
+        "reading steps",
+    )?;
     let mut steps = Vec::new();
-    for row in rows {
-        let (state, started, finished, attempt) = row.attempt("reading steps")?;
+    for (state, started, finished, attempt) in found {
         let state = State::from_name(&state).ok_or_else(|| StoreError::Row {
             table: "evidence",
             why: "unknown state".into(),
@@ -439,25 +415,10 @@ fn journal(
     filter: &str,
     values: &[&dyn rusqlite::ToSql],
 ) -> Result<Vec<Entry>, StoreError> {
-    let mut statement = db
-        .prepare_cached(&format!(
-            "SELECT number, at, study, event, seal FROM journal {filter}"
-        ))
-        .attempt("reading the journal")?;
-    let rows = statement
-        .query_map(values, |row| {
-            let parts: (i64, i64, Option<String>, String, String) = (
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-            );
-            Ok(parts)
-        })
-        .attempt("reading the journal")?;
-    rows.map(|row| {
-        let (number, at, study, event, seal) = row.attempt("reading the journal")?;
+    type Columns = (i64, i64, Option<String>, String, String);
+    let question = format!("SELECT number, at, study, event, seal FROM journal {filter}");
+    let found: Vec<Columns> = rows(db, &question, values, "reading the journal")?;
+    let whole = |(number, at, study, event, seal): Columns| {
         Ok(Entry {
             number: u64::try_from(number).unwrap_or(0),
             at: Moment::from_micros(at),
@@ -465,6 +426,6 @@ fn journal(
             event: serde_json::from_str(&event)?,
             seal: Seal::from_digest(seal.parse()?),
         })
-    })
-    .collect()
+    };
+    found.into_iter().map(whole).collect()
 }
