@@ -182,7 +182,7 @@ impl<'a, F: Frame> Locator<'a, F> {
 pub fn deviation<F: Frame>(a: &SurfaceMesh<F>, b: &SurfaceMesh<F>) -> Deviation {
     let mut gaps = one_way(a, b);
     gaps.extend(one_way(b, a));
-    summarize(&mut gaps)
+    Deviation::of(&mut gaps)
 }
 
 /// The distance of each sampled point of `from` to `to`, with its share of the
@@ -196,26 +196,30 @@ fn one_way<F: Frame>(from: &SurfaceMesh<F>, to: &SurfaceMesh<F>) -> Vec<(f64, f6
         .collect()
 }
 
-/// Mean, RMS, P95 and maximum of weighted distances.
-fn summarize(gaps: &mut [(f64, f64)]) -> Deviation {
-    gaps.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let total: f64 = gaps.iter().map(|g| g.1).sum::<f64>().max(f64::MIN_POSITIVE);
-    let mean = gaps.iter().map(|g| g.0 * g.1).sum::<f64>() / total;
-    let square = gaps.iter().map(|g| g.0 * g.0 * g.1).sum::<f64>() / total;
-    let mut below = 0.0;
-    let mut p95 = 0.0;
-    for (gap, part) in gaps.iter() {
-        p95 = *gap;
-        below += part;
-        if below >= 0.95 * total {
-            break;
+impl Deviation {
+    /// Mean, RMS, P95 and maximum of distances, each with the area it stands
+    /// for; sorts them by distance.
+    #[must_use]
+    pub fn of(gaps: &mut [(f64, f64)]) -> Self {
+        gaps.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let total: f64 = gaps.iter().map(|g| g.1).sum::<f64>().max(f64::MIN_POSITIVE);
+        let mean = gaps.iter().map(|g| g.0 * g.1).sum::<f64>() / total;
+        let square = gaps.iter().map(|g| g.0 * g.0 * g.1).sum::<f64>() / total;
+        let mut below = 0.0;
+        let mut p95 = 0.0;
+        for (gap, part) in gaps.iter() {
+            p95 = *gap;
+            below += part;
+            if below >= 0.95 * total {
+                break;
+            }
         }
-    }
-    Deviation {
-        mean_mm: mean,
-        rms_mm: square.sqrt(),
-        p95_mm: p95,
-        max_mm: gaps.last().map_or(0.0, |g| g.0),
+        Self {
+            mean_mm: mean,
+            rms_mm: square.sqrt(),
+            p95_mm: p95,
+            max_mm: gaps.last().map_or(0.0, |g| g.0),
+        }
     }
 }
 

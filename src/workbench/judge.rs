@@ -2,6 +2,7 @@
 //! and whether the stated uncertainty holds. It knows nothing of how the surface
 //! was fitted (`tests/house.rs` sees to it).
 
+use crate::geometry::Deviation;
 use crate::geometry::Given;
 use crate::geometry::Locator;
 use crate::geometry::Point;
@@ -59,13 +60,13 @@ type Gap = (f64, f64, bool);
 #[must_use]
 pub fn apart(fitted: &Fitted<'_>, truth: &Truth<'_>) -> Option<Apart> {
     let (on_fitted, on_truth) = (Locator::new(fitted.surface), Locator::new(truth.surface));
-    let all = |mesh: &SurfaceMesh<Given>, flags: &[bool], triangle: usize| {
-        let corners = mesh.triangles()[triangle];
-        corners.iter().all(|v| flags[*v as usize])
+    let on_joint = |triangle: usize| {
+        let corners = truth.surface.triangles()[triangle];
+        corners.iter().all(|v| truth.joint[*v as usize])
     };
-    let any = |mesh: &SurfaceMesh<Given>, flags: &[bool], triangle: usize| {
-        let corners = mesh.triangles()[triangle];
-        corners.iter().any(|v| flags[*v as usize])
+    let on_lid = |triangle: usize| {
+        let corners = fitted.surface.triangles()[triangle];
+        corners.iter().any(|v| fitted.lid[*v as usize])
     };
     let mut gaps: Vec<Gap> = Vec::new();
     for (place, area) in truth.surface.sampled(PLACE_MM2) {
@@ -73,26 +74,22 @@ pub fn apart(fitted: &Fitted<'_>, truth: &Truth<'_>) -> Option<Apart> {
             continue;
         }
         let hit = on_fitted.closest(Point::new(place));
-        if !any(fitted.surface, fitted.lid, hit.triangle) {
+        if !on_lid(hit.triangle) {
             let own = on_truth.closest(Point::new(place)).triangle;
-            gaps.push((hit.distance, area, all(truth.surface, truth.joint, own)));
+            gaps.push((hit.distance, area, on_joint(own)));
         }
     }
     for (place, area) in fitted.surface.sampled(PLACE_MM2) {
         let own = on_fitted.closest(Point::new(place)).triangle;
-        if any(fitted.surface, fitted.lid, own) {
+        if on_lid(own) {
             continue;
         }
         let hit = on_truth.closest(Point::new(place));
         if (truth.compared)(place) && (truth.compared)(hit.point.xyz()) {
-            gaps.push((
-                hit.distance,
-                area,
-                all(truth.surface, truth.joint, hit.triangle),
-            ));
+            gaps.push((hit.distance, area, on_joint(hit.triangle)));
         }
     }
-    summed(gaps, &in_sigmas(fitted, truth, &on_truth))
+    summed(&gaps, &in_sigmas(fitted, truth, &on_truth))
 }
 
 /// How many stated SDs each fitted vertex lies from the truth, the least first.
@@ -111,27 +108,19 @@ fn in_sigmas(fitted: &Fitted<'_>, truth: &Truth<'_>, on_truth: &Locator<'_, Give
 }
 
 #[allow(clippy::cast_precision_loss, reason = "thousands of vertices")]
-fn summed(mut gaps: Vec<Gap>, in_sigmas: &[f64]) -> Option<Apart> {
-    let area: f64 = gaps.iter().map(|g| g.1).sum();
-    if area <= 0.0 {
-        return None;
-    }
-    gaps.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let of = |gaps: &mut dyn Iterator<Item = &Gap>, power: i32| {
-        let (sum, area) = gaps.fold((0.0, 0.0), |(s, a), g| (s + g.1 * g.0.powi(power), a + g.1));
-        (area > 0.0).then(|| sum / area)
+fn summed(gaps: &[Gap], in_sigmas: &[f64]) -> Option<Apart> {
+    let of = |joint_only: bool| {
+        let counted = gaps.iter().filter(|g| g.2 || !joint_only);
+        let mut weighed: Vec<(f64, f64)> = counted.map(|g| (g.0, g.1)).collect();
+        (!weighed.is_empty()).then(|| Deviation::of(&mut weighed))
     };
-    let mut below = 0.0;
-    let p95 = gaps.iter().find(|g| {
-        below += g.1;
-        below >= 0.95 * area
-    });
+    let whole = of(false)?;
     Some(Apart {
-        rms_mm: of(&mut gaps.iter(), 2)?.sqrt(),
-        mean_mm: of(&mut gaps.iter(), 1)?,
-        p95_mm: p95.map_or(f64::NAN, |g| g.0),
-        max_mm: gaps.last()?.0,
-        joint_rms_mm: of(&mut gaps.iter().filter(|g| g.2), 2).map(f64::sqrt),
+        rms_mm: whole.rms_mm,
+        mean_mm: whole.mean_mm,
+        p95_mm: whole.p95_mm,
+        max_mm: whole.max_mm,
+        joint_rms_mm: of(true).map(|joint| joint.rms_mm),
         inside: in_sigmas.partition_point(|s| *s <= 1.96) as f64 / in_sigmas.len().max(1) as f64,
         p95_in_sigmas: in_sigmas
             .get(in_sigmas.len() * 95 / 100)

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::cover::Cover;
 use super::template::Template;
+use crate::geometry::Deviation;
 use crate::geometry::Given;
 use crate::geometry::Locator;
 use crate::geometry::Model;
@@ -90,26 +91,18 @@ pub(super) fn figures(
             joint: on_joint(triangle),
         });
     }
-    let rms = |joint_only: bool| {
-        let counted = gaps.iter().filter(|g| g.joint || !joint_only);
-        let (sum, area) = counted.fold((0.0, 0.0), |(sum, area), g| {
-            (sum + g.area * g.distance * g.distance, area + g.area)
-        });
-        (area > 0.0).then(|| (sum / area).sqrt())
-    };
-    let (rms_mm, joint_rms_mm) = (rms(false)?, rms(true));
-    gaps.sort_by(|a, b| a.distance.total_cmp(&b.distance));
     let whole: f64 = gaps.iter().map(|g| g.area).sum();
-    let mut below = 0.0;
-    let p95 = gaps.iter().find(|g| {
-        below += g.area;
-        below >= 0.95 * whole
-    });
+    let of = |joint_only: bool| {
+        let counted = gaps.iter().filter(|g| g.joint || !joint_only);
+        let mut weighed: Vec<(f64, f64)> = counted.map(|g| (g.distance, g.area)).collect();
+        (!weighed.is_empty()).then(|| Deviation::of(&mut weighed))
+    };
+    let all = of(false)?;
     Some(Figures {
-        rms_mm,
-        p95_mm: p95?.distance,
-        max_mm: gaps.last()?.distance,
-        joint_rms_mm,
+        rms_mm: all.rms_mm,
+        p95_mm: all.p95_mm,
+        max_mm: all.max_mm,
+        joint_rms_mm: of(true).map(|joint| joint.rms_mm),
         given_area_mm2: given_area,
         fitted_area_mm2: whole - given_area,
     })
