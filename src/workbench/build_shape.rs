@@ -4,7 +4,6 @@
 //! the template of generator A again.
 
 use std::fs;
-use std::path::Path;
 use std::path::PathBuf;
 
 use super::shape_build::Sizes;
@@ -12,7 +11,7 @@ use super::shape_build::build;
 use super::shape_build::card;
 use super::shape_pictures;
 use super::solve::chain;
-use super::{Verdict, WorkbenchError};
+use super::{Verdict, WorkbenchError, write_file};
 use crate::anatomy::ForearmModel;
 use crate::names::Digest;
 use crate::phantom::Template;
@@ -49,12 +48,12 @@ pub fn run(args: &BuildShapeArgs) -> Result<Verdict, WorkbenchError> {
     let fault = |error: &dyn std::error::Error| WorkbenchError::Step(chain(error));
     if let Some(path) = &args.template {
         let template = Template::sculpted().map_err(|e| fault(&e))?;
-        write(path, &template.packed())?;
+        write_file(path, &template.packed())?;
     }
     if let Some(folder) = &args.pictures {
         let model = ForearmModel::shipped().map_err(|e| fault(&e))?;
         for (name, png) in shape_pictures::all(&model)? {
-            write(&folder.join(name), &png)?;
+            write_file(&folder.join(name), &png)?;
         }
     }
     let Some(folder) = &args.out else {
@@ -70,7 +69,7 @@ pub fn run(args: &BuildShapeArgs) -> Result<Verdict, WorkbenchError> {
     let files = [("model.bin", model), ("card.json", card.into_bytes())];
     if !args.check {
         for (name, bytes) in files {
-            write(&folder.join(name), &bytes)?;
+            write_file(&folder.join(name), &bytes)?;
         }
         return Ok(Verdict::Done);
     }
@@ -78,11 +77,6 @@ pub fn run(args: &BuildShapeArgs) -> Result<Verdict, WorkbenchError> {
         .iter()
         .all(|(name, bytes)| fs::read(folder.join(name)).is_ok_and(|there| there == *bytes));
     Ok(if same { Verdict::Done } else { Verdict::Failed })
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), WorkbenchError> {
-    fs::write(path, bytes)
-        .map_err(|error| WorkbenchError::Step(format!("writing {}: {error}", path.display())))
 }
 
 #[cfg(test)]

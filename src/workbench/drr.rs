@@ -8,7 +8,6 @@
 //! increasing rows, z from the source to the detector; the object lies at
 //! negative z). Without it both are the same.
 
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -20,7 +19,7 @@ use super::solve::chain;
 use super::solve::peak_rss_mb;
 use super::solve::refuse;
 use super::solve::say;
-use super::{Verdict, WorkbenchError, write_json};
+use super::{Verdict, WorkbenchError, read_file, write_file, write_json};
 use crate::geometry::Detector;
 use crate::geometry::Patient;
 use crate::geometry::Rigid;
@@ -97,11 +96,7 @@ pub fn run(args: &DrrArgs) -> Result<Verdict, WorkbenchError> {
             return Ok(Verdict::WrongUse);
         }
     };
-    let read = |path: &Path| {
-        fs::read(path)
-            .map_err(|error| WorkbenchError::Step(format!("reading {}: {error}", path.display())))
-    };
-    let (camera_bytes, volume_bytes) = (read(&args.camera)?, read(&args.volume)?);
+    let (camera_bytes, volume_bytes) = (read_file(&args.camera)?, read_file(&args.volume)?);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads.map_or(0, usize::from))
         .build()
@@ -111,16 +106,14 @@ pub fn run(args: &DrrArgs) -> Result<Verdict, WorkbenchError> {
         Ok(both) => both,
         Err(Refusal(path, why)) => return refuse(path, &why, args.json.as_deref()),
     };
+    let most = image.iter().copied().fold(0.0, f32::max);
     let fault = |error: RasterError| WorkbenchError::Step(chain(&error));
     let written = if png {
         gray_png(&image, camera.columns, camera.rows).map_err(fault)?
     } else {
-        as_volume(&camera, image.clone()).map_err(fault)?.to_mha()
+        as_volume(&camera, image).map_err(fault)?.to_mha()
     };
-    fs::write(&args.out, written).map_err(|error| {
-        WorkbenchError::Step(format!("writing {}: {error}", args.out.display()))
-    })?;
-    let most = image.iter().copied().fold(0.0, f32::max);
+    write_file(&args.out, &written)?;
     if args.json.as_deref() != Some(Path::new("-")) {
         say(&format!(
             "{} x {} pixels, the largest integral {most:.4}\n{NOTICE_EN}\n",

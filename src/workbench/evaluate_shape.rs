@@ -4,7 +4,6 @@
 //! B-test; each such opening is written into the log that `--log` names, before
 //! the first bone is made.
 
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -25,7 +24,7 @@ use super::solve::chain;
 use super::solve::say;
 use super::spread::Named;
 use super::spread::digest;
-use super::{Verdict, WorkbenchError, write_json};
+use super::{Verdict, WorkbenchError, read_file, write_file, write_json};
 use crate::anatomy::ForearmModel;
 use crate::clock::Clock;
 use crate::names::Digest;
@@ -218,10 +217,8 @@ impl Opening {
         let now = Clock::System.now().rfc3339();
         let day = now.split('T').next().unwrap_or_default();
         let row = format!("| {count} | {day} | {what} |");
-        write(
-            log,
-            &format!("{head}{row} opened, not ended |\n{MARK}{tail}"),
-        )?;
+        let opened = format!("{head}{row} opened, not ended |\n{MARK}{tail}");
+        write_file(log, opened.as_bytes())?;
         Ok(Self {
             log: log.to_owned(),
             row,
@@ -232,18 +229,13 @@ impl Opening {
     fn close(self, figures: &str) -> Result<(), WorkbenchError> {
         let open = format!("{} opened, not ended |", self.row);
         let text = read(&self.log)?.replace(&open, &format!("{} {figures} |", self.row));
-        write(&self.log, &text)
+        write_file(&self.log, text.as_bytes())
     }
 }
 
 fn read(path: &Path) -> Result<String, WorkbenchError> {
-    fs::read_to_string(path)
+    String::from_utf8(read_file(path)?)
         .map_err(|error| WorkbenchError::Step(format!("reading {}: {error}", path.display())))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), WorkbenchError> {
-    fs::write(path, text)
-        .map_err(|error| WorkbenchError::Step(format!("writing {}: {error}", path.display())))
 }
 
 /// The figures that stand in the log.
@@ -280,6 +272,8 @@ fn headline(summary: &Value) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::fs;
+
     use super::*;
 
     fn args(generator: Named) -> EvaluateShapeArgs {

@@ -7,7 +7,6 @@
 //! What is no such bone is refused (exit 3) with a code for programs, what is
 //! wrong, and what to do about it.
 
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use serde_json::json;
 use super::solve::chain;
 use super::solve::refuse;
 use super::solve::say;
-use super::{Verdict, WorkbenchError, write_json};
+use super::{Verdict, WorkbenchError, read_file, write_file, write_json};
 use crate::anatomy::Asked;
 use crate::anatomy::Bone;
 use crate::anatomy::BoneFit;
@@ -174,9 +173,7 @@ const fn advice(error: &FitError) -> &'static str {
 /// [`WorkbenchError`] where a file cannot be read or written.
 pub fn run(args: &FitShapeArgs) -> Result<Verdict, WorkbenchError> {
     let begun = Instant::now();
-    let place = args.mesh.display();
-    let bytes = fs::read(&args.mesh)
-        .map_err(|error| WorkbenchError::Step(format!("reading {place}: {error}")))?;
+    let bytes = read_file(&args.mesh)?;
     let model = ForearmModel::shipped().map_err(|e| WorkbenchError::Step(chain(&e)))?;
     let (given, fit) = match fitted(&bytes, &model, args) {
         Ok(both) => both,
@@ -184,9 +181,7 @@ pub fn run(args: &FitShapeArgs) -> Result<Verdict, WorkbenchError> {
     };
     if let Some(path) = &args.out {
         let header = format!("bonebox fit, {} {}, mm", fit.bone.name(), fit.side.letter());
-        fs::write(path, fit.surface.to_stl(&header)).map_err(|error| {
-            WorkbenchError::Step(format!("writing {}: {error}", path.display()))
-        })?;
+        write_file(path, &fit.surface.to_stl(&header))?;
     }
     if args.json.as_deref() != Some(Path::new("-")) {
         say(&table(&fit, args.keep))?;

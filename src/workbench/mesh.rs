@@ -1,7 +1,6 @@
 //! `bonebox mesh SURFACE.stl --edge 1.0 --out MESH.vtu|.inp --json FILE`: fills a closed
 //! surface with tetrahedra.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -13,7 +12,7 @@ use super::solve::refuse;
 use super::solve::say;
 use super::vtu::write_inp;
 use super::vtu::write_vtu;
-use super::{Verdict, WorkbenchError, write_json};
+use super::{Verdict, WorkbenchError, read_file, write_file, write_json};
 use crate::geometry::Model;
 use crate::geometry::SurfaceMesh;
 use crate::mechanics::Threads;
@@ -45,7 +44,6 @@ pub struct MeshArgs {
 /// [`WorkbenchError`] where a file cannot be read or written.
 pub fn run(args: &MeshArgs) -> Result<Verdict, WorkbenchError> {
     let begun = Instant::now();
-    let place = args.surface.display();
     let refused =
         |why: &dyn std::error::Error| refuse(&args.surface, &chain(why), args.json.as_deref());
     let extension = args.out.extension().and_then(|e| e.to_str()).unwrap_or("");
@@ -54,8 +52,7 @@ pub fn run(args: &MeshArgs) -> Result<Verdict, WorkbenchError> {
             "--out must end in .vtu or .inp".into(),
         ));
     }
-    let bytes = fs::read(&args.surface)
-        .map_err(|error| WorkbenchError::Step(format!("reading {place}: {error}")))?;
+    let bytes = read_file(&args.surface)?;
     let surface = match SurfaceMesh::<Model>::from_stl(&bytes) {
         Ok(surface) => surface,
         Err(error) => return refused(&error),
@@ -76,9 +73,7 @@ pub fn run(args: &MeshArgs) -> Result<Verdict, WorkbenchError> {
     } else {
         write_inp(&mesh)
     };
-    fs::write(&args.out, written).map_err(|error| {
-        WorkbenchError::Step(format!("writing {}: {error}", args.out.display()))
-    })?;
+    write_file(&args.out, &written)?;
     let quality = mesh.quality();
     let volume = surface.signed_volume();
     say(&format!(

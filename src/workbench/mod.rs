@@ -120,6 +120,18 @@ pub fn run(command: &Command) -> Result<Verdict, WorkbenchError> {
     }
 }
 
+/// Reads a file that the shell named.
+fn read_file(path: &Path) -> Result<Vec<u8>, WorkbenchError> {
+    std::fs::read(path)
+        .map_err(|error| WorkbenchError::Step(format!("reading {}: {error}", path.display())))
+}
+
+/// Writes a file that the shell named.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), WorkbenchError> {
+    std::fs::write(path, bytes)
+        .map_err(|error| WorkbenchError::Step(format!("writing {}: {error}", path.display())))
+}
+
 /// Writes a machine's answer as JSON to a file, or to standard output for `-`.
 ///
 /// # Errors

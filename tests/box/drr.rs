@@ -1,14 +1,16 @@
 //! `bonebox drr` as it is typed.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use bonebox::geometry::Rigid;
 use bonebox::raster::Volume;
 use serde_json::Value;
 use serde_json::json;
+
+use crate::rig::bonebox;
 
 /// A ball of 20 mm of ones in 96 voxels a side, its middle at the origin; a voxel
 /// on its rim holds the share of it that lies inside (by 64 places).
@@ -45,20 +47,16 @@ fn drr(folder: &Path, volume: &[u8], camera: &Value, out: &str) -> (Option<i32>,
     let (file, settings) = (folder.join("volume.mha"), folder.join("camera.json"));
     fs::write(&file, volume).unwrap();
     fs::write(&settings, camera.to_string()).unwrap();
-    let done = Command::new(env!("CARGO_BIN_EXE_bonebox"))
-        .arg("drr")
-        .arg(&file)
-        .arg("--camera")
-        .arg(&settings)
-        .arg("--out")
-        .arg(folder.join(out))
-        .output()
-        .unwrap();
-    let said = [done.stdout, done.stderr].concat();
-    (
-        done.status.code(),
-        String::from_utf8_lossy(&said).into_owned(),
-    )
+    let out = folder.join(out);
+    let arguments: [&OsStr; 6] = [
+        "drr".as_ref(),
+        file.as_ref(),
+        "--camera".as_ref(),
+        settings.as_ref(),
+        "--out".as_ref(),
+        out.as_ref(),
+    ];
+    bonebox(&arguments)
 }
 
 #[test]

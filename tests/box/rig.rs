@@ -9,6 +9,7 @@
 )]
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
@@ -58,6 +59,19 @@ pub(crate) struct Difference {
     pub(crate) extra: String,
     pub(crate) storage_extra: String,
     pub(crate) dicom_extra: String,
+}
+
+/// Runs the program as it is typed: its exit code and all that it said.
+pub(crate) fn bonebox(arguments: &[impl AsRef<OsStr>]) -> (Option<i32>, String) {
+    let done = Command::new(env!("CARGO_BIN_EXE_bonebox"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let said = [done.stdout, done.stderr].concat();
+    (
+        done.status.code(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
 }
 
 pub(crate) fn free_port() -> u16 {

@@ -2,10 +2,10 @@
 //! files that are no bone.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
-use std::process::Command;
 
 use bonebox::geometry::Given;
 use bonebox::geometry::Model;
@@ -16,6 +16,8 @@ use bonebox::phantom::Generator;
 use bonebox::phantom::Specimen;
 use bonebox::phantom::TEST_SEEDS;
 use serde_json::Value;
+
+use crate::rig::bonebox;
 
 /// A person of B-dev.
 fn person() -> Specimen {
@@ -128,18 +130,13 @@ struct Run {
 
 fn fit_shape(file: &Path, more: &[&str]) -> Run {
     let json = file.with_extension("json");
-    let done = Command::new(env!("CARGO_BIN_EXE_bonebox"))
-        .arg("fit-shape")
-        .arg(file)
-        .args(more)
-        .arg("--json")
-        .arg(&json)
-        .output()
-        .unwrap();
-    let said = [done.stdout, done.stderr].concat();
+    let mut arguments: Vec<&OsStr> = vec!["fit-shape".as_ref(), file.as_ref()];
+    arguments.extend(more.iter().map(|word| OsStr::new(*word)));
+    arguments.extend([OsStr::new("--json"), json.as_ref()]);
+    let (code, said) = bonebox(&arguments);
     Run {
-        code: done.status.code(),
-        said: String::from_utf8_lossy(&said).into_owned(),
+        code,
+        said,
         answer: fs::read(&json)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())

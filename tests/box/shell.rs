@@ -12,19 +12,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::rig::{files_below, free_port, root, send};
-
-fn bonebox(arguments: &[&str]) -> (Option<i32>, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_bonebox"))
-        .args(arguments)
-        .output()
-        .unwrap();
-    let said = [done.stdout, done.stderr].concat();
-    (
-        done.status.code(),
-        String::from_utf8_lossy(&said).into_owned(),
-    )
-}
+use crate::rig::{bonebox, files_below, free_port, root, send};
 
 #[test]
 fn the_shipped_settings_are_accepted_and_faults_are_named() {
@@ -40,7 +28,7 @@ fn the_shipped_settings_are_accepted_and_faults_are_named() {
 #[test]
 fn wrong_use_is_exit_code_2() {
     assert_eq!(bonebox(&["serve", "--no-such-option"]).0, Some(2));
-    assert_eq!(bonebox(&[]).0, Some(2));
+    assert_eq!(bonebox(&[""; 0]).0, Some(2));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::figures::PLACES;
 use super::figures::figures;
 use super::figures::outer_only;
 use super::fine::refine;
+use super::pose::reach;
 use super::predict;
 use super::run::Faced;
 use super::run::Tried;
@@ -31,7 +32,6 @@ use crate::geometry::Locator;
 use crate::geometry::Model;
 use crate::geometry::Rigid;
 use crate::geometry::SurfaceMesh;
-use crate::geometry::vector;
 
 /// How the last steps weigh gaps: one of this size counts a quarter.
 const GAP_MM: f64 = 2.5;
@@ -164,10 +164,7 @@ impl<'a> Finish<'a> {
         let outward = |xyz: [f64; 3]| unmirrored(side, fitted.pose.move_xyz(xyz));
         let landmarks = predict::landmarks(template, &vertices, &known);
         let up = fitted.pose.rotate([0.0, 0.0, 1.0]);
-        let top = self.faced.prepared.mesh.vertices().iter();
-        let top = top
-            .map(|v| vector::dot(*v, up))
-            .fold(f64::NEG_INFINITY, f64::max);
+        let top = reach(self.faced.prepared.mesh.vertices(), up);
         #[allow(clippy::cast_precision_loss, reason = "tens of modes")]
         let mode_square =
             fitted.shape.iter().take(modes).map(|z| z * z).sum::<f64>() / modes as f64;

@@ -182,7 +182,8 @@ fn thinned(points: &[[f64; 3]], count: usize) -> Vec<[f64; 3]> {
         .collect()
 }
 
-fn reach(points: &[[f64; 3]], axis: [f64; 3]) -> f64 {
+/// How far points reach along an axis.
+pub(super) fn reach(points: &[[f64; 3]], axis: [f64; 3]) -> f64 {
     let along = points.iter().map(|p| vector::dot(*p, axis));
     along.fold(f64::NEG_INFINITY, f64::max)
 }

@@ -14,6 +14,7 @@ use super::finish::Finish;
 use super::given::Prepared;
 use super::pose::STUMP_MM;
 use super::pose::guesses;
+use super::pose::reach;
 use super::solve::Fitted;
 use super::solve::NOISE;
 use super::solve::Stage;
@@ -278,10 +279,7 @@ fn covered(
     };
     if let Some(keep_mm) = asked.keep_proximal_mm {
         let up = pose.rotate([0.0, 0.0, 1.0]);
-        let heights = faced.prepared.mesh.vertices().iter();
-        let top = heights
-            .map(|v| vector::dot(*v, up))
-            .fold(f64::NEG_INFINITY, f64::max);
+        let top = reach(faced.prepared.mesh.vertices(), up);
         let border = vector::scale(up, top - keep_mm);
         let down = vector::scale(up, -1.0);
         let left_mm = top - keep_mm - lowest(faced, up, plane);

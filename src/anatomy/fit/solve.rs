@@ -7,6 +7,7 @@ use nalgebra::DMatrix;
 use nalgebra::DVector;
 use nalgebra::Dyn;
 
+use super::pose::reach;
 use super::predict::middle;
 use super::predict::place_row;
 use super::targets::Equations;
@@ -129,10 +130,7 @@ fn toward_end(
         return;
     }
     let up = pose.rotate([0.0, 0.0, 1.0]);
-    let heights = scene.locator.mesh().vertices().iter();
-    let end = heights
-        .map(|v| vector::dot(*v, up))
-        .fold(f64::NEG_INFINITY, f64::max);
+    let end = reach(scene.locator.mesh().vertices(), up);
     let now = vector::dot(pose.move_xyz(middle(vertices, &of)), up);
     let row = place_row(template, &of, vertices, 2);
     let row = row.rows(0, equations.right.len());
