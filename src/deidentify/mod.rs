@@ -16,6 +16,7 @@ mod inflate;
 mod keep;
 mod object;
 mod options;
+mod out;
 mod pixels;
 mod prepare;
 mod project;

@@ -1,8 +1,7 @@
 //! One object from its file to its new head, and from there to the output.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom};
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -11,13 +10,13 @@ use dicom_core::{Tag, VR};
 use super::element::{Element, find, text};
 use super::object::{Admitted, admit};
 use super::options::{age_band_of, character_set};
+use super::out::Out;
 use super::pixels::{Blanking, search, settle};
 use super::read::{Object, Pixels, Source, read};
 use super::rules::{Cleaner, Counts};
 use super::{DeidentifyError, InstanceReport, Judged, Profile, Reason, charset, write};
 use crate::identity::PseudonymKey;
 use crate::names::Digest;
-use crate::names::Hasher;
 use crate::names::Phi;
 use crate::names::Pseudonym;
 use crate::profile::Choice;
@@ -271,40 +270,37 @@ fn reading(source: io::Error) -> DeidentifyError {
     DeidentifyError::Read { source }
 }
 
-fn writing(source: io::Error) -> DeidentifyError {
-    DeidentifyError::Write { source }
-}
-
 impl Prepared {
     /// Writes the output and syncs it.
     pub(super) fn write(mut self, output: &Path) -> Result<InstanceReport, DeidentifyError> {
-        let mut options = OpenOptions::new();
-        let options = options.write(true).create(true).truncate(true).mode(0o640);
-        let file = options.open(output).map_err(writing)?;
-        let mut out = Out {
-            file,
-            hasher: Hasher::new(),
-            size: 0,
-        };
+        let mut out = Out::create(output, self.size())?;
         let done = if self.unchanged {
             let source = Source::open(&self.input, None);
             source.and_then(|source| out.copy(source, u64::MAX, |_, _| ()))
         } else {
             self.put(&mut out)
         };
-        match done.and_then(|()| out.file.sync_all().map_err(writing)) {
-            Ok(()) => {
-                self.report.size = out.size;
-                self.report.digest = out.hasher.finish();
+        match done.and_then(|()| out.finish()) {
+            Ok((size, digest)) => {
+                self.report.size = size;
+                self.report.digest = digest;
                 Ok(self.report)
             }
             Err(error) => {
                 // Half an object must not be taken for one; if even this fails
                 // the caller's list does not have it.
-                drop(out.file.set_len(0));
+                out.discard();
                 Err(error)
             }
         }
+    }
+
+    /// How long the output becomes.
+    fn size(&self) -> u64 {
+        let pixels = self.pixels.as_ref().map_or(0, |pixels| pixels.length + 1);
+        u64::try_from(self.head.len())
+            .unwrap_or(0)
+            .saturating_add(pixels)
     }
 
     fn put(&self, out: &mut Out) -> Result<(), DeidentifyError> {
@@ -316,62 +312,23 @@ impl Prepared {
         source
             .seek(SeekFrom::Start(pixels.start))
             .map_err(reading)?;
-        let before = out.size;
-        out.copy(source, pixels.length, |offset, bytes| {
+        let before = out.size();
+        let change = |offset: u64, bytes: &mut [u8]| {
             if pixels.is_swapped {
                 for word in bytes.chunks_exact_mut(2) {
                     word.swap(0, 1);
                 }
             }
             pixels.blanking.blank(offset, bytes);
-        })?;
-        if out.size - before != pixels.length {
+        };
+        // A file is read into room that need not be cleared before.
+        match source {
+            Source::Plain(file) => out.copy(file, pixels.length, change)?,
+            Source::Inflated(inflated) => out.copy(inflated, pixels.length, change)?,
+        }
+        if out.size() - before != pixels.length {
             return Err(reading(io::ErrorKind::UnexpectedEof.into()));
         }
         if pixels.pad { out.put(&[0]) } else { Ok(()) }
-    }
-}
-
-/// The output while it is written.
-struct Out {
-    file: File,
-    hasher: Hasher,
-    size: u64,
-}
-
-impl Out {
-    fn put(&mut self, bytes: &[u8]) -> Result<(), DeidentifyError> {
-        self.hasher.update(bytes);
-        self.size += u64::try_from(bytes.len()).unwrap_or(0);
-        self.file.write_all(bytes).map_err(writing)
-    }
-
-    /// Copies at most so many bytes, in pieces of whole words, each changed on
-    /// its way by where it starts.
-    fn copy(
-        &mut self,
-        source: impl Read,
-        length: u64,
-        change: impl Fn(u64, &mut [u8]),
-    ) -> Result<(), DeidentifyError> {
-        let mut source = source.take(length);
-        let mut buffer = vec![0; 256 << 10];
-        let start = self.size;
-        loop {
-            let mut filled = 0;
-            while filled < buffer.len() {
-                match source.read(&mut buffer[filled..]) {
-                    Ok(0) => break,
-                    Ok(got) => filled += got,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(reading(error)),
-                }
-            }
-            if filled == 0 {
-                return Ok(());
-            }
-            change(self.size - start, &mut buffer[..filled]);
-            self.put(&buffer[..filled])?;
-        }
     }
 }
