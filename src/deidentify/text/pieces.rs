@@ -83,6 +83,8 @@ pub(super) struct Collector {
     /// Which piece a piece became part of.
     heads: Vec<usize>,
     before: Vec<Run>,
+    /// How many of them end before what is still to come of this row.
+    passed: usize,
     now: Vec<Run>,
 }
 
@@ -94,6 +96,7 @@ impl Collector {
             pieces: Vec::new(),
             heads: Vec::new(),
             before: Vec::new(),
+            passed: 0,
             now: Vec::new(),
         }
     }
@@ -105,6 +108,7 @@ impl Collector {
     /// Takes the next row.
     pub(super) fn row(&mut self, row: usize, pixels: &[u16], blocks: &[u16], limits: &[u16]) {
         self.now.clear();
+        self.passed = 0;
         let mut open: Option<usize> = None;
         for (index, (ground, limit)) in blocks.iter().zip(limits).enumerate() {
             let from = index * BLOCK;
@@ -190,14 +194,20 @@ impl Collector {
             at_peak: u32::try_from(at_peak).unwrap_or(u32::MAX),
         };
         // Touching by a corner counts.
-        let from = self.before.partition_point(|run| run.end < start);
-        let touching: Vec<usize> = self.before[from..]
-            .iter()
-            .take_while(|run| run.start <= end)
-            .map(|run| run.piece)
-            .collect();
+        while self
+            .before
+            .get(self.passed)
+            .is_some_and(|run| run.end < start)
+        {
+            self.passed += 1;
+        }
         let mut piece = None;
-        for other in touching {
+        for index in self.passed..self.before.len() {
+            let run = &self.before[index];
+            if run.start > end {
+                break;
+            }
+            let other = run.piece;
             let other = self.head(other);
             match piece {
                 None => {
