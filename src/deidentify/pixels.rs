@@ -9,7 +9,7 @@ use dicom_core::Tag;
 use super::element::{Element, find, text};
 use super::object::{Admitted, is_compressed};
 use super::read::{Object, Source};
-use super::text::{Rectangle, Rows, find_text};
+use super::text::{Rectangle, Rows, find_text, is_searchable};
 use super::{DeidentifyError, Judged, Profile, Reason};
 use crate::profile::Choice;
 use crate::profile::Definition;
@@ -22,6 +22,9 @@ use crate::raster::read_radiograph;
 pub(super) struct Blanking {
     /// The pixels were searched for text.
     pub(super) searched: bool,
+    /// They should have been and were not: they are too few, or not stored as
+    /// pixels of one image.
+    unsearched: bool,
     /// What is blanked, and with which stored value.
     pub(super) rectangles: Vec<(Rectangle, u16)>,
     columns: usize,
@@ -162,6 +165,7 @@ pub(super) fn search(
             return Err(Reason::TextInCompressed.into());
         }
         let searched = wanted && judged == Judged::ByRule && search_compressed(path)?;
+        // That it was not has a flag of its own.
         return Ok(Blanking {
             searched,
             ..Blanking::default()
@@ -169,18 +173,23 @@ pub(super) fn search(
     }
     let Some(layout) = Layout::of(&object.elements) else {
         return if regions.is_empty() {
-            Ok(Blanking::default())
+            Ok(Blanking {
+                unsearched: wanted,
+                ..Blanking::default()
+            })
         } else {
             Err(Reason::TextInCompressed.into())
         };
     };
+    let searched = wanted && is_searchable(layout.rows, layout.columns);
     let mut blanking = Blanking {
-        searched: wanted,
+        searched,
+        unsearched: wanted && !searched,
         rectangles: regions.iter().map(|r| (inside(r, layout), 0)).collect(),
         columns: layout.columns,
         bytes: layout.bytes,
     };
-    if wanted {
+    if searched {
         let mut native = Native {
             source: Source::open(path, object.deflated_at)?,
             start: pixels.start,
@@ -211,6 +220,9 @@ fn search_compressed(path: &Path) -> Result<bool, DeidentifyError> {
         return Ok(false);
     };
     let (rows, columns) = (radiograph.rows() as usize, radiograph.columns() as usize);
+    if !is_searchable(rows, columns) {
+        return Ok(false);
+    }
     let (low, high) = radiograph
         .pixels
         .iter()
@@ -274,12 +286,15 @@ impl Blanking {
     }
 }
 
-/// Flags of an object whose pixels were searched.
+/// Flags of an object whose pixels were searched, or should have been.
 pub(super) fn settle(admitted: &mut Admitted, blanking: &Blanking) {
     if blanking.searched {
         admitted
             .flags
             .retain(|flag| *flag != super::object::BURNED_IN_UNKNOWN && !is_compressed(flag));
+    }
+    if blanking.unsearched {
+        admitted.flags.push(NOT_SEARCHED);
     }
     if !blanking.rectangles.is_empty() {
         admitted.flags.push(TEXT_BLANKED);
@@ -288,6 +303,8 @@ pub(super) fn settle(admitted: &mut Admitted, blanking: &Blanking) {
 
 /// Rectangles of the pixels were blanked.
 const TEXT_BLANKED: &str = "text-blanked";
+/// The project searches for text, but not in pixels such as these.
+const NOT_SEARCHED: &str = "pixels-not-searched";
 
 #[cfg(test)]
 mod tests {
@@ -297,6 +314,7 @@ mod tests {
     fn only_the_rectangle_is_blanked() {
         let blanking = Blanking {
             searched: true,
+            unsearched: false,
             rectangles: vec![(
                 Rectangle {
                     left: 2,

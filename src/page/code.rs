@@ -495,6 +495,14 @@ const CODES: &[CodeText] = &[
         NONE,
     ),
     code(
+        "flag.pixels-not-searched",
+        [
+            "画素内の文字は検査していません (小さすぎる画像、または 8・16 ビットの単一フレームでない画像)。",
+            "The pixels were not searched for text: too few, or not one frame of 8 or 16 bits.",
+        ],
+        NONE,
+    ),
+    code(
         "flag.compressed-stream-not-searched",
         [
             "圧縮データの内部は検査していません。",

@@ -102,13 +102,20 @@ pub(super) trait Rows {
     fn read(&mut self, from: usize, pixels: &mut [u16]) -> Result<(), Self::Error>;
 }
 
-/// Rectangles of text, and what to fill each with: its background.
+/// Whether a picture is large enough to be searched: in a smaller one there is
+/// no background to tell text from.
+pub(super) const fn is_searchable(rows: usize, columns: usize) -> bool {
+    rows >= 2 * BLOCK && columns >= 2 * BLOCK
+}
+
+/// Rectangles of text, and what to fill each with: its background. Nothing is
+/// found in a picture that is not [`is_searchable`].
 pub(super) fn find_text<R: Rows>(
     rows: usize,
     columns: usize,
     picture: &mut R,
 ) -> Result<Vec<(Rectangle, u16)>, R::Error> {
-    if rows < 2 * BLOCK || columns < 2 * BLOCK {
+    if !is_searchable(rows, columns) {
         return Ok(Vec::new());
     }
     let ground = Ground::measure(rows, columns, picture)?;
