@@ -9,6 +9,7 @@ mod corpora;
 mod dashboard;
 mod deidentify;
 mod drr;
+mod expiry;
 mod faults;
 mod flow;
 mod forward;

@@ -60,7 +60,7 @@ pub(crate) fn colleague(rig: &Rig, administrator: &mut Browser, role: &str) -> B
 
 /// A study of one image, which says that text is burned in, or is of a class that
 /// cannot pass.
-fn uncertain(folder: &Path, number: u64, class: Option<&str>) -> PathBuf {
+pub(crate) fn uncertain(folder: &Path, number: u64, class: Option<&str>) -> PathBuf {
     let study = study_files::pair(folder, number);
     let path = study.files.into_iter().next().unwrap();
     let mut object = dicom_object::open_file(&path).unwrap();
