@@ -17,6 +17,7 @@ mod gate;
 mod http;
 mod inference;
 mod kills;
+mod mutated;
 mod objects;
 mod options;
 mod pass_on;

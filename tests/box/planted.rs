@@ -209,13 +209,26 @@ const CONTENT: Tag = Tag(0x0040, 0xa730);
 
 /// Plants in an image.
 pub(crate) fn plant(kind: Image, syntax: Syntax, seed: u64) -> Planted {
+    plant_part(kind, syntax, seed, [0, 1])
+}
+
+/// Plants one of several parts of the attributes: a small object, for those who
+/// try many.
+pub(crate) fn plant_part(
+    kind: Image,
+    syntax: Syntax,
+    seed: u64,
+    [part, parts]: [usize; 2],
+) -> Planted {
+    let own = attributes().iter().skip(part).step_by(parts);
+    let own: Vec<(Tag, VR)> = own.copied().collect();
     let mut planter = Planter {
         seed,
         count: 0,
         needles: Vec::new(),
     };
     let mut tree = image(kind, seed & 0xffff_ffff);
-    planter.fill(&mut tree, 0, attributes());
+    planter.fill(&mut tree, 0, &own);
     // A region in an image; a measured value and a code in a report.
     let (around, mut outer, mut inner) = if kind == Image::Sr {
         let Some(Node::Items(items)) = tree.get(&CONTENT) else {
@@ -227,8 +240,8 @@ pub(crate) fn plant(kind: Image, syntax: Syntax, seed: u64) -> Planted {
         let inner = code("SRT", "T-15460", "Wrist joint");
         (Tag(0x0008, 0x2218), outer, inner)
     };
-    planter.fill(&mut outer, 1, attributes());
-    planter.fill(&mut inner, 2, attributes());
+    planter.fill(&mut outer, 1, &own);
+    planter.fill(&mut inner, 2, &own);
     outer.insert(around, Node::Items(vec![inner]));
     let mut items = vec![outer];
     if let Some(Node::Items(own)) = tree.get(&around) {
