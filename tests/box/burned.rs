@@ -234,20 +234,25 @@ struct Burned {
     ink: Vec<usize>,
 }
 
-/// Every pixel outside the rectangles that the report names is as it was, and
-/// each rectangle lies within [`MARGIN`] of the text.
-fn only_the_text(picture: &Picture, pixels: &[u16], report: &InstanceReport, text: &Burned) {
+/// Every pixel outside the rectangles that the report names is as it was. Whether
+/// each rectangle lies within [`MARGIN`] of the text: another is a false alarm.
+fn only_the_text(
+    picture: &Picture,
+    pixels: &[u16],
+    report: &InstanceReport,
+    text: &Burned,
+) -> bool {
+    let mut is_near = true;
     let mut may_change = vec![false; pixels.len()];
     let [left, top, width, height] = text.place;
     for rectangle in &report.blanked {
         let [x, y, wide, high] = rectangle.map(|side| side as usize);
         let across = x + MARGIN >= left && x + wide <= left + width + MARGIN;
         let down = y + MARGIN >= top && y + high <= top + height + MARGIN;
-        assert!(
-            across && down,
-            "{rectangle:?} for the text at {:?}",
-            text.place
-        );
+        if !(across && down) {
+            println!("{rectangle:?} for the text at {:?}", text.place);
+            is_near = false;
+        }
         for row in y..y + high {
             let line = row * picture.columns;
             may_change[line + x..line + x + wide].fill(true);
@@ -256,6 +261,7 @@ fn only_the_text(picture: &Picture, pixels: &[u16], report: &InstanceReport, tex
     let both = picture.pixels.iter().zip(pixels).zip(&may_change);
     let strays = both.filter(|((before, after), may)| before != after && !**may);
     assert_eq!(strays.count(), 0, "pixels outside what the report names");
+    is_near
 }
 
 fn quantile(values: &[u16], part: f64) -> u16 {
@@ -348,6 +354,8 @@ struct Fate {
     /// Font, size, ink and language.
     kinds: [String; 4],
     is_found: bool,
+    /// Nothing far from it was blanked besides.
+    is_alone: bool,
     pixels_blanked: u32,
     pixels_of_text: u32,
 }
@@ -355,7 +363,7 @@ struct Fate {
 fn fate(bench: &Bench, mut picture: Picture, strip: &Strip, draw: &mut Draw) -> Option<Fate> {
     let text = burn(&mut picture, strip, draw)?;
     let (pixels, report) = after(bench, &picture);
-    only_the_text(&picture, &pixels, &report, &text);
+    let is_alone = only_the_text(&picture, &pixels, &report, &text);
     let covered = |place: &&usize| is_blanked(&report, **place, picture.columns);
     let gone = text.ink.iter().filter(covered).count();
     let (font, rest) = strip.name.split_once('|').unwrap();
@@ -370,6 +378,7 @@ fn fate(bench: &Bench, mut picture: Picture, strip: &Strip, draw: &mut Draw) -> 
     Some(Fate {
         kinds: [font, size, ink, language].map(str::to_owned),
         is_found: gone * 100 >= text.ink.len() * 98,
+        is_alone,
         pixels_blanked: sizes.sum(),
         pixels_of_text: (strip.width * strip.height) as u32,
     })
@@ -408,7 +417,12 @@ fn burned_in_text_is_blanked_and_nothing_besides() {
     let sum = |of: fn(&Fate) -> u32| f64::from(fates.iter().map(of).sum::<u32>());
     let times = sum(|fate| fate.pixels_blanked) / sum(|fate| fate.pixels_of_text);
     println!("blanked pixels: {times:.2} times those of the texts' boxes");
+    let strays = fates.iter().filter(|fate| !fate.is_alone).count();
+    println!("{strays} of these pictures were touched elsewhere too");
     assert!(all >= 70 && found * 100 >= all * 99, "{found} of {all}");
+    // As of clean pictures: at most two in a hundred, and none in the short form.
+    let most = if is_long() { all / 50 } else { 0 };
+    assert!(strays <= most, "{strays} of {all}");
 }
 
 pub(crate) fn is_blanked(report: &InstanceReport, place: usize, columns: usize) -> bool {
