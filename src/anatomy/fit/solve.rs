@@ -86,7 +86,8 @@ pub(super) fn solve(
         for _ in 0..stage.steps {
             let vertices = template.decode(&fitted.shape);
             let found = targets(template, &vertices, &fitted.pose, scene, robust)?;
-            let mut equations = equations(template, &vertices, &found, stage.numbers, NOISE);
+            let mut equations =
+                equations(template, &vertices, &found, stage.numbers, scene.noise());
             toward_end(template, scene, &vertices, &fitted.pose, &mut equations);
             for number in 0..stage.numbers {
                 equations.matrix[(6 + number, 6 + number)] += 1.0;
@@ -180,7 +181,7 @@ pub(super) fn posterior(
     let vertices = template.decode(&fitted.shape);
     let found = targets(template, &vertices, &fitted.pose, scene, Robust { gap_mm })?;
     let numbers = template.numbers();
-    let mut equations = equations(template, &vertices, &found, numbers, NOISE);
+    let mut equations = equations(template, &vertices, &found, numbers, scene.noise());
     toward_end(template, scene, &vertices, &fitted.pose, &mut equations);
     for number in 0..numbers {
         equations.matrix[(6 + number, 6 + number)] += 1.0;
