@@ -25,7 +25,9 @@ pub use field::FIELD_PIXEL_MM;
 pub use field::FIELD_PIXELS;
 pub use field::context;
 pub use field::field;
+pub use paths::Crossing;
 pub use paths::PathImage;
+pub use paths::crossings;
 pub use random::Random;
 pub use through::through;
 

@@ -55,77 +55,20 @@ impl<const N: usize> PathImage<N> {
         weights: [f64; N],
     ) -> Result<(), RadiographyError> {
         let camera = self.camera;
-        let corners = mesh
-            .vertices()
-            .iter()
-            .map(|vertex| {
-                let ahead = vertex[2] + camera.sid_mm;
-                let [column, row] = camera
-                    .project(Point::new(*vertex))
-                    .filter(|_| vertex[2] <= 0.0)
-                    .ok_or(RadiographyError::OutOfBeam)?;
-                let fixed = [column, row].map(|v| (v * STEPS).round());
-                if fixed.iter().any(|v| v.abs() > 1e9) {
-                    return Err(RadiographyError::OutOfBeam);
-                }
-                Ok(Corner {
-                    at: fixed.map(|v| v as i64),
-                    inverse: camera.sid_mm / ahead,
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let corners = corners(mesh, &camera)?;
         for triangle in mesh.triangles() {
-            self.fill(triangle.map(|v| corners[v as usize]), weights);
-        }
-        Ok(())
-    }
-
-    /// Adds one triangle.
-    fn fill(&mut self, [a, mut b, mut c]: [Corner; 3], weights: [f64; N]) {
-        let mut area = edge(a.at, b.at, c.at);
-        let mut sign = 1.0;
-        if area == 0 {
-            return;
-        }
-        if area < 0 {
-            // Facing the source: the ray enters here.
-            std::mem::swap(&mut b, &mut c);
-            area = -area;
-            sign = -1.0;
-        }
-        let columns = i64::from(self.camera.columns);
-        let span = |axis: usize, end: i64| {
-            let values = [a.at[axis], b.at[axis], c.at[axis]];
-            let low = values.iter().min().copied().unwrap_or(0);
-            let high = values.iter().max().copied().unwrap_or(0);
-            let steps = STEPS as i64;
-            let from = low.div_euclid(steps) + i64::from(low.rem_euclid(steps) != 0);
-            from.max(0)..=high.div_euclid(steps).min(end - 1)
-        };
-        let across = span(0, columns);
-        if across.is_empty() {
-            return;
-        }
-        // The weights of the corners opposite each side, and whether a pixel
-        // exactly on the side belongs to this triangle.
-        let sides = [(b, c), (c, a), (a, b)].map(|(from, to)| Side::new(from.at, to.at));
-        let inverse = [a, b, c].map(|corner| corner.inverse / area as f64);
-        for row in span(1, i64::from(self.camera.rows)) {
-            let line = row * columns;
-            for column in across.clone() {
-                let share = sides.map(|side| side.at(column, row));
-                if sides.iter().zip(share).all(|(side, s)| s > side.least) {
-                    let depth = share[0] as f64 * inverse[0]
-                        + share[1] as f64 * inverse[1]
-                        + share[2] as f64 * inverse[2];
-                    let part = sign / depth;
-                    let sums = &mut self.parts[(line + column) as usize];
-                    for (sum, weight) in sums.iter_mut().zip(weights) {
+            cover(
+                &camera,
+                triangle.map(|v| corners[v as usize]),
+                |pixel, sign, _, whole| {
+                    let part = sign / whole;
+                    for (sum, weight) in self.parts[pixel].iter_mut().zip(weights) {
                         *sum += weight * part;
                     }
-                }
-            }
+                },
+            );
         }
+        Ok(())
     }
 
     /// The sums of one material in millimeters, row after row. What rounding
@@ -148,6 +91,121 @@ impl<const N: usize> PathImage<N> {
                 part * ((x - px).powi(2) + (y - py).powi(2) + sid * sid).sqrt()
             })
             .collect()
+    }
+}
+
+/// Where a ray goes through a triangle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Crossing {
+    /// The pixel that the ray ends at, row after row.
+    pub pixel: usize,
+    /// The triangle.
+    pub triangle: usize,
+    /// The share of each of its corners in the place; they sum to one.
+    pub shares: [f64; 3],
+    /// 1 where the ray leaves what the surface encloses, -1 where it enters.
+    pub sign: f64,
+}
+
+/// Every place where a ray to a pixel's center goes through a surface, by the
+/// same rule as [`PathImage::add`].
+///
+/// # Errors
+/// As [`PathImage::add`].
+pub fn crossings(
+    mesh: &SurfaceMesh<Detector>,
+    camera: &Camera,
+    mut each: impl FnMut(Crossing),
+) -> Result<(), RadiographyError> {
+    let corners = corners(mesh, camera)?;
+    for (number, triangle) in mesh.triangles().iter().enumerate() {
+        cover(
+            camera,
+            triangle.map(|v| corners[v as usize]),
+            |pixel, sign, shares, whole| {
+                each(Crossing {
+                    pixel,
+                    triangle: number,
+                    shares: shares.map(|share| share / whole),
+                    sign,
+                });
+            },
+        );
+    }
+    Ok(())
+}
+
+/// The vertices on the detector.
+fn corners(mesh: &SurfaceMesh<Detector>, camera: &Camera) -> Result<Vec<Corner>, RadiographyError> {
+    mesh.vertices()
+        .iter()
+        .map(|vertex| {
+            let ahead = vertex[2] + camera.sid_mm;
+            let [column, row] = camera
+                .project(Point::new(*vertex))
+                .filter(|_| vertex[2] <= 0.0)
+                .ok_or(RadiographyError::OutOfBeam)?;
+            let fixed = [column, row].map(|v| (v * STEPS).round());
+            if fixed.iter().any(|v| v.abs() > 1e9) {
+                return Err(RadiographyError::OutOfBeam);
+            }
+            Ok(Corner {
+                at: fixed.map(|v| v as i64),
+                inverse: camera.sid_mm / ahead,
+            })
+        })
+        .collect()
+}
+
+/// Calls `each` for the pixels of one triangle: with the pixel, the sign of
+/// [`Crossing`], and each corner's weight times how many times nearer than the
+/// detector it is, and the sum of these.
+fn cover(
+    camera: &Camera,
+    [a, mut b, mut c]: [Corner; 3],
+    mut each: impl FnMut(usize, f64, [f64; 3], f64),
+) {
+    let mut area = edge(a.at, b.at, c.at);
+    let mut sign = 1.0;
+    if area == 0 {
+        return;
+    }
+    if area < 0 {
+        // Facing the source: the ray enters here.
+        std::mem::swap(&mut b, &mut c);
+        area = -area;
+        sign = -1.0;
+    }
+    let columns = i64::from(camera.columns);
+    let span = |axis: usize, end: i64| {
+        let values = [a.at[axis], b.at[axis], c.at[axis]];
+        let low = values.iter().min().copied().unwrap_or(0);
+        let high = values.iter().max().copied().unwrap_or(0);
+        let steps = STEPS as i64;
+        let from = low.div_euclid(steps) + i64::from(low.rem_euclid(steps) != 0);
+        from.max(0)..=high.div_euclid(steps).min(end - 1)
+    };
+    let across = span(0, columns);
+    if across.is_empty() {
+        return;
+    }
+    // The weights of the corners opposite each side, and whether a pixel
+    // exactly on the side belongs to this triangle.
+    let sides = [(b, c), (c, a), (a, b)].map(|(from, to)| Side::new(from.at, to.at));
+    let inverse = [a, b, c].map(|corner| corner.inverse / area as f64);
+    for row in span(1, i64::from(camera.rows)) {
+        let line = row * columns;
+        for column in across.clone() {
+            let share = sides.map(|side| side.at(column, row));
+            if sides.iter().zip(share).all(|(side, s)| s > side.least) {
+                let mut shares = [0, 1, 2].map(|k| share[k] as f64 * inverse[k]);
+                let whole = shares[0] + shares[1] + shares[2];
+                if sign < 0.0 {
+                    shares.swap(1, 2);
+                }
+                each((line + column) as usize, sign, shares, whole);
+            }
+        }
     }
 }
 
