@@ -187,6 +187,18 @@ impl ForearmModel {
         self.latent() - SEAT..self.latent()
     }
 
+    /// The point about which the ulna turns against the radius.
+    #[must_use]
+    pub const fn pivot(&self) -> [f64; 3] {
+        self.parts.pivot
+    }
+
+    /// SDs over people of the ulna's turn (radians) and shift (millimeters).
+    #[must_use]
+    pub const fn seat_sd(&self) -> [f64; SEAT] {
+        self.parts.seat_sd
+    }
+
     /// The part of `z` that a bone's model takes: size, then its own modes.
     #[must_use]
     pub fn of_bone(&self, bone: Bone, z: &[f64]) -> Vec<f64> {

@@ -30,15 +30,19 @@ use crate::wire::Figure;
 
 mod files;
 mod fit;
+mod from_views;
 mod outline;
 mod pairing;
 mod refine;
+mod refinement;
 mod refusal;
 mod scene;
 mod shot;
 mod wrist;
 
 pub use fit::Fit;
+pub use from_views::{FromViews, from_views};
+pub use refinement::{Refined, Seen, refine_shape};
 pub use refusal::Code;
 pub use shot::Shot;
 pub use wrist::WristModel;
@@ -154,7 +158,22 @@ fn refused(code: Code, detail: &str) -> Result<Found, AnalyzeError> {
     Ok(Err(vec![code.refusal(detail)]))
 }
 
-fn run(images: &[PathBuf], model: &WristModel, parts: &mut Parts) -> Result<Found, AnalyzeError> {
+/// The two images that are looked at.
+struct Looked {
+    side: Side,
+    /// The PA, then the lateral: its place in the list, its picture, as a wrist
+    /// of that side.
+    places: [usize; 2],
+    radiographs: [Radiograph; 2],
+    shots: [Shot; 2],
+}
+
+/// Which images show the wrist, read and fit to be looked at, or why not.
+fn looked(
+    images: &[PathBuf],
+    parts: &mut Parts,
+) -> Result<Result<Looked, Vec<Refusal>>, AnalyzeError> {
+    let refused = |code: Code, detail: &str| Ok(Err(vec![code.refusal(detail)]));
     let tags = images
         .iter()
         .map(|path| or_refused(read_tags(path)))
@@ -172,7 +191,7 @@ fn run(images: &[PathBuf], model: &WristModel, parts: &mut Parts) -> Result<Foun
     let mut radiographs = Vec::new();
     for (projection, place) in Projection::ALL.into_iter().zip([pair.pa, pair.lateral]) {
         match or_refused(read_radiograph(&images[place]))? {
-            Ok(radiograph) => radiographs.push((place, radiograph)),
+            Ok(radiograph) => radiographs.push(radiograph),
             Err(error) => {
                 let detail = format!("{}: {error}", projection.name());
                 return refused(Code::CannotDecode, &detail);
@@ -180,9 +199,10 @@ fn run(images: &[PathBuf], model: &WristModel, parts: &mut Parts) -> Result<Foun
         }
     }
     parts.end("decoding");
-    let [(pa_place, pa), (lateral_place, lateral)] = &radiographs[..] else {
+    let Ok(radiographs) = <[Radiograph; 2]>::try_from(radiographs) else {
         return refused(Code::NoWristPa, "");
     };
+    let [pa, lateral] = &radiographs;
     let Some(shots) = look(pa, lateral, pair.side)? else {
         return refused(Code::NoCalibration, "");
     };
@@ -191,6 +211,24 @@ fn run(images: &[PathBuf], model: &WristModel, parts: &mut Parts) -> Result<Foun
         let detail = format!("PA and lateral are {:.0} % the same picture", alike * 100.0);
         return refused(Code::NoWristLateral, &detail);
     }
+    Ok(Ok(Looked {
+        side: pair.side,
+        places: [pair.pa, pair.lateral],
+        radiographs,
+        shots,
+    }))
+}
+
+fn run(images: &[PathBuf], model: &WristModel, parts: &mut Parts) -> Result<Found, AnalyzeError> {
+    let Looked {
+        side,
+        places,
+        radiographs: [pa, lateral],
+        shots,
+    } = match looked(images, parts)? {
+        Ok(looked) => looked,
+        Err(reasons) => return Ok(Err(reasons)),
+    };
     let said = model.predict([&shots[0], &shots[1]])?;
     parts.end("model");
     let mended = mended(&shots, &said)?;
@@ -205,7 +243,7 @@ fn run(images: &[PathBuf], model: &WristModel, parts: &mut Parts) -> Result<Foun
         let detail = format!("PA and lateral look {apart:.0} degrees apart");
         return refused(Code::NotAWrist, &detail);
     }
-    if let Some(code) = doubt(worst, (&shots, &said), [pa, lateral], pair.side, model)? {
+    if let Some(code) = doubt(worst, (&shots, &said), [&pa, &lateral], side, model)? {
         parts.end("fit");
         return refused(code, &format!("fit {:.2}, {LEAST_FIT} needed", worst.get()));
     }
@@ -220,10 +258,10 @@ fn run(images: &[PathBuf], model: &WristModel, parts: &mut Parts) -> Result<Foun
         fit: mended[which].1,
     };
     let views = [
-        view(*pa_place, pa, pa_shot, 0),
-        view(*lateral_place, lateral, lateral_shot, 1),
+        view(places[0], &pa, pa_shot, 0),
+        view(places[1], &lateral, lateral_shot, 1),
     ];
-    Ok(Ok(bone_model(said, views, pair.side, model)?))
+    Ok(Ok(bone_model(said, views, side, model)?))
 }
 
 /// The bones of that arm, with their landmarks and measures.

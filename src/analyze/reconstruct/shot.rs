@@ -64,6 +64,15 @@ impl Shot {
         }))
     }
 
+    /// The radiograph's pixels as the camera has them: of a right wrist.
+    pub(super) fn pixels(&self, radiograph: &Radiograph) -> Vec<f32> {
+        if self.turned {
+            turned_round(radiograph)
+        } else {
+            radiograph.pixels.clone()
+        }
+    }
+
     /// The pixel (column, row) of the image as it was taken, of a pixel of the
     /// image as it is looked at.
     #[must_use]

@@ -1,0 +1,295 @@
+//! Refinement: the shape model is fitted to the views themselves, by the edges
+//! that it would throw there (analysis by synthesis), with what remains unsure.
+//!
+//! Unknown are the shape (a Gaussian prior over people), the pose of each bone
+//! in each view, and the scale of the pixels with the prior of its calibration
+//! grade. Nothing here is a network: a start may come from one.
+//!
+//! The order of work: the mean forearm is slid over each view in a few turns
+//! ([`start`]); from the likeliest places the poses are mended, then a few modes,
+//! then all of them, at ever finer pixels ([`solve`]). Each step draws the bones
+//! as they stand ([`synthesis`]), finds where their surfaces are seen edge-on
+//! ([`edges`]), and looks for these edges in the image ([`matching`]). At the end
+//! the normal equations say what was not seen ([`posterior`]).
+//!
+//! The result does not depend on the number of threads.
+
+mod edges;
+mod gradient;
+mod matching;
+mod picture;
+mod posterior;
+mod shading;
+mod solve;
+mod start;
+mod synthesis;
+#[cfg(test)]
+mod tests;
+mod unknowns;
+
+use picture::Picture;
+use posterior::Posterior;
+use solve::Problem;
+use solve::Stage;
+use solve::side_by_side;
+use unknowns::Unknowns;
+
+use crate::analyze::AnalyzeError;
+use crate::anatomy::Bone;
+use crate::anatomy::Forearm;
+use crate::anatomy::ForearmModel;
+use crate::anatomy::Measures;
+use crate::geometry::Detector;
+use crate::geometry::Model;
+use crate::geometry::Rigid;
+use crate::radiography::Camera;
+use crate::radiography::Projection;
+
+/// The pixels of the steps, coarse to fine, in millimeters on the detector.
+const LEVELS_MM: [f64; 2] = [0.8, 0.4];
+
+const fn stage(
+    steps: usize,
+    level: usize,
+    reach_mm: f64,
+    modes: Option<usize>,
+    seat: bool,
+) -> Stage {
+    Stage {
+        steps,
+        level,
+        reach_mm,
+        modes,
+        seat,
+    }
+}
+
+/// One view alone, by edges: where the forearm lies.
+const ALONE: [Stage; 2] = [
+    stage(6, 0, 7.0, None, false),
+    stage(6, 0, 5.0, Some(2), true),
+];
+/// One view again, with the shape that all views gave.
+const AGAIN: [Stage; 2] = [stage(6, 0, 6.0, None, false), stage(4, 0, 4.0, None, true)];
+/// All views together, by edges.
+const TOGETHER: [Stage; 1] = [stage(8, 0, 5.0, Some(4), true)];
+/// The same by slopes, roughly.
+const ROUGH: [Stage; 1] = [stage(8, 0, 0.0, Some(6), true)];
+/// And all that there is.
+const TUNE: [Stage; 2] = [
+    stage(10, 0, 0.0, Some(99), true),
+    stage(5, 1, 0.0, Some(99), true),
+];
+/// A view that fits less well than this is looked at again.
+const POOR: f64 = 0.8;
+/// What the prior's cost takes from a place's fit.
+const PRIOR_WEIGHT: f64 = 0.01;
+
+/// One view as it is refined against: of a right wrist, bone bright.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    projection: Projection,
+    camera: Camera,
+    oid_mm: f64,
+    coarse: Picture,
+    levels: [Picture; 2],
+    noise: [f32; 2],
+}
+
+impl Seen {
+    /// Looks at pixels, row after row, bone bright, of a right wrist.
+    #[must_use]
+    pub fn new(projection: Projection, camera: Camera, pixels: &[f32]) -> Self {
+        let levels = LEVELS_MM.map(|mm| Picture::coarser(pixels, camera, mm));
+        let noise = [levels[0].noise(), levels[1].noise()];
+        Self {
+            projection,
+            camera,
+            oid_mm: camera.oid_mm,
+            coarse: Picture::coarser(pixels, camera, start::PIXEL_MM),
+            levels,
+            noise,
+        }
+    }
+}
+
+/// What a refinement found.
+#[derive(Debug, Clone)]
+pub struct Refined {
+    /// Both bones of a right arm in the radius' frame, the ulna as the first
+    /// view shows it.
+    pub forearm: Forearm<Model>,
+    /// Each bone in its own frame, as `poses` lead it.
+    pub own: Forearm<Model>,
+    /// Where each bone lies, a view each: of `own`'s meshes.
+    pub poses: Vec<[Rigid<Model, Detector>; 2]>,
+    /// Size, the radius' own modes, the ulna's: SDs over people.
+    pub shape: Vec<f64>,
+    /// The SD of the surface at each vertex along its normal, once laid on the
+    /// true bone, in millimeters; in the order of [`Bone::ALL`].
+    pub sigma_mm: [Vec<f64>; 2],
+    /// The measures, ulnar variance as the first view shows it.
+    pub measures: Measures,
+    /// The SD of each, in the order of [`crate::anatomy::Measure::ALL`].
+    pub measure_sigma: [f64; 4],
+    /// How well each view's slopes correlate with the simulated ones, -1 to 1.
+    pub fit: Vec<f64>,
+    /// What the slopes of the worst view lack in the usual place, in millimeters of
+    /// bone a pixel.
+    pub misfit: f64,
+    /// The logarithm of the scale.
+    pub log_scale: f64,
+}
+
+/// Fits the model to views. `starts` may say where the radius lies in each view;
+/// without it the image is searched. None where nothing can be solved.
+///
+/// # Errors
+/// [`AnalyzeError`] for a mesh or an exposure that cannot be.
+pub fn refine_shape(
+    model: &ForearmModel,
+    views: &[Seen],
+    scale_sd: f64,
+    starts: &[Option<Rigid<Model, Detector>>],
+) -> Result<Option<Refined>, AnalyzeError> {
+    let every: Vec<usize> = (0..views.len()).collect();
+    let alone = side_by_side(&every, |view| {
+        one_view(
+            model,
+            &views[*view],
+            scale_sd,
+            starts.get(*view).copied().flatten(),
+        )
+    });
+    let problem = Problem::new(model, views, scale_sd);
+    let mut unknowns = Unknowns::mean(model, &[]);
+    for found in alone {
+        let Some(found) = found? else {
+            return Ok(None);
+        };
+        unknowns.views.extend(found.views);
+        for (sum, z) in unknowns.shape.iter_mut().zip(found.shape) {
+            #[allow(clippy::cast_precision_loss, reason = "two or three views")]
+            let share = 1.0 / views.len() as f64;
+            *sum += share * z;
+        }
+    }
+    let unknowns = problem.run(unknowns, &TOGETHER)?;
+    let mut unknowns = gradient::tune(&problem, unknowns, &ROUGH)?;
+    for view in every {
+        let before = fit(&problem, &unknowns, view)?;
+        if before < POOR
+            && let Some(placed) = looked_again(&problem, &unknowns, view, before)?
+        {
+            unknowns.views[view] = placed;
+            unknowns = gradient::tune(&problem, unknowns, &ROUGH)?;
+        }
+    }
+    let unknowns = gradient::tune(&problem, unknowns, &TUNE)?;
+    report(&problem, &unknowns)
+}
+
+/// Finds the forearm in one view by itself, with its size.
+fn one_view(
+    model: &ForearmModel,
+    view: &Seen,
+    scale_sd: f64,
+    start: Option<Rigid<Model, Detector>>,
+) -> Result<Option<Unknowns>, AnalyzeError> {
+    let views = std::slice::from_ref(view);
+    let problem = Problem::new(model, views, scale_sd);
+    let starts = match start {
+        Some(radius) => vec![Unknowns::mean(model, &[radius])],
+        None => start::search(&problem, 0, &start::sizes(&problem))?
+            .into_iter()
+            .map(|start| {
+                let mut unknowns = Unknowns::mean(model, &[start.radius]);
+                unknowns.shape = start.shape;
+                unknowns
+            })
+            .collect(),
+    };
+    let mut best: Option<(f64, Unknowns)> = None;
+    for start in starts {
+        let unknowns = problem.run(start, &ALONE)?;
+        let worth = worth(&problem, &unknowns, 0)?;
+        if best.as_ref().is_none_or(|(least, _)| worth > *least) {
+            best = Some((worth, unknowns));
+        }
+    }
+    Ok(best.map(|(_, unknowns)| unknowns))
+}
+
+/// Looks for a better place in a view that fits poorly, with the shape that is
+/// known by now. None when there is none.
+fn looked_again(
+    problem: &Problem<'_>,
+    unknowns: &Unknowns,
+    view: usize,
+    before: f64,
+) -> Result<Option<unknowns::Placed>, AnalyzeError> {
+    let views = std::slice::from_ref(&problem.views[view]);
+    let alone = Problem::new(problem.model, views, problem.scale_sd);
+    let shapes = std::slice::from_ref(&unknowns.shape);
+    let mut best: Option<(f64, unknowns::Placed)> = None;
+    for start in start::search(&alone, 0, shapes)? {
+        let mut one = unknowns.clone();
+        one.views = vec![unknowns::Placed {
+            radius: start.radius,
+            seat: [0.0; 6],
+        }];
+        let one = alone.run(one, &AGAIN)?;
+        let fit = fit(&alone, &one, 0)?;
+        if fit > before && best.is_none_or(|(most, _)| fit > most) {
+            best = Some((fit, one.views[0]));
+        }
+    }
+    Ok(best.map(|(_, placed)| placed))
+}
+
+/// How well a view fits, less what the prior holds against it.
+fn worth(problem: &Problem<'_>, unknowns: &Unknowns, view: usize) -> Result<f64, AnalyzeError> {
+    Ok(fit(problem, unknowns, view)? - PRIOR_WEIGHT * problem.cost_of(unknowns))
+}
+
+/// How well a view fits.
+fn fit(problem: &Problem<'_>, unknowns: &Unknowns, view: usize) -> Result<f64, AnalyzeError> {
+    let shape = problem.shape(unknowns)?;
+    let simulated = problem.picture(&shape, unknowns, view, 0)?;
+    Ok(start::alike(&problem.views[view].levels[0], &simulated))
+}
+
+fn report(problem: &Problem<'_>, unknowns: &Unknowns) -> Result<Option<Refined>, AnalyzeError> {
+    let [.., last] = TUNE;
+    let Some((posterior, misfit)) = Posterior::at(problem, unknowns, last)? else {
+        return Ok(None);
+    };
+    let shape = problem.shape(unknowns)?;
+    let slopes = posterior::slopes(problem, unknowns, 0)?;
+    let every = 0..problem.views.len();
+    let fit = every
+        .clone()
+        .map(|view| fit(problem, unknowns, view))
+        .collect::<Result<_, _>>()?;
+    let own = |bone: Bone| {
+        let vertices = unknowns.vertices(problem.model, bone);
+        problem.model.bone(bone).mean().with_vertices(vertices)
+    };
+    Ok(Some(Refined {
+        forearm: posterior::forearm(problem, unknowns, 0)?,
+        own: Forearm {
+            radius: own(Bone::Radius)?,
+            ulna: own(Bone::Ulna)?,
+        },
+        poses: every
+            .map(|view| Bone::ALL.map(|bone| unknowns.pose(problem.model, view, bone)))
+            .collect(),
+        shape: unknowns.shape.clone(),
+        sigma_mm: Bone::ALL.map(|bone| posterior.surface(&shape, bone)),
+        measures: posterior::read(problem, unknowns, 0)?,
+        measure_sigma: slopes.map(|slope| posterior.sigma(&slope)),
+        fit,
+        misfit,
+        log_scale: unknowns.log_scale,
+    }))
+}

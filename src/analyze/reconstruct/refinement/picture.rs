@@ -1,0 +1,190 @@
+//! A view at a working resolution: what was taken and what is simulated, side
+//! by side on the same pixels.
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "pixel numbers, clamped to the picture before each cast"
+)]
+
+use crate::radiography::Camera;
+
+/// A picture is no larger than this on the detector: rows, columns.
+const LARGEST_MM: [f64; 2] = [180.0, 150.0];
+/// SD of the blur that both pictures get, in working pixels: it takes away noise
+/// and makes slopes smooth.
+const BLUR_PIXELS: f64 = 0.8;
+
+/// Numbers on a working grid, bone bright.
+#[derive(Debug, Clone)]
+pub(super) struct Picture {
+    /// The given camera with the working grid for a detector.
+    pub camera: Camera,
+    /// Row after row; NaN where nothing was taken.
+    pub values: Vec<f32>,
+}
+
+impl Picture {
+    /// A radiograph at a coarser pixel, each the mean of what it covers.
+    pub(super) fn coarser(pixels: &[f32], from: Camera, pixel_mm: f64) -> Self {
+        let camera = working(from, pixel_mm);
+        let down = overlaps(from.rows, from.pixel_spacing_mm[0], camera.rows, pixel_mm);
+        let across = overlaps(
+            from.columns,
+            from.pixel_spacing_mm[1],
+            camera.columns,
+            pixel_mm,
+        );
+        let width = from.columns as usize;
+        let mut values = Vec::with_capacity(down.len() * across.len());
+        let mut line = vec![0.0_f64; width];
+        for rows in &down {
+            line.fill(0.0);
+            for (offset, weight) in rows.weights.iter().enumerate() {
+                let start = (rows.first + offset) * width;
+                for (sum, pixel) in line.iter_mut().zip(&pixels[start..start + width]) {
+                    *sum += weight * f64::from(*pixel);
+                }
+            }
+            values.extend(across.iter().map(|columns| {
+                if rows.weights.is_empty() || columns.weights.is_empty() {
+                    return f32::NAN;
+                }
+                let taken = line[columns.first..].iter().zip(&columns.weights);
+                taken.map(|(value, weight)| value * weight).sum::<f64>() as f32
+            }));
+        }
+        Self {
+            camera,
+            values: blurred(&values, camera.columns as usize),
+        }
+    }
+
+    /// Numbers on the grid of a working camera, blurred like the taken ones.
+    pub(super) fn simulated(camera: Camera, values: &[f64]) -> Self {
+        let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+        Self {
+            camera,
+            values: blurred(&values, camera.columns as usize),
+        }
+    }
+
+    /// The value at a place of the detector (x, y in mm), between pixels; NaN
+    /// outside of what was taken.
+    pub(super) fn at(&self, place: [f64; 2]) -> f32 {
+        let [x, y] = self.camera.pixel_of(place);
+        let (columns, rows) = (self.camera.columns as usize, self.camera.rows as usize);
+        if !(x >= 0.0 && y >= 0.0) {
+            return f32::NAN;
+        }
+        let (left, top) = (x as usize, y as usize);
+        if left + 1 >= columns || top + 1 >= rows {
+            return f32::NAN;
+        }
+        let (across, down) = ((x - left as f64) as f32, (y - top as f64) as f32);
+        let at = top * columns + left;
+        let line = |at: usize| self.values[at] * (1.0 - across) + self.values[at + 1] * across;
+        line(at) * (1.0 - down) + line(at + columns) * down
+    }
+
+    /// Half of the median size of the differences between neighbors: what a
+    /// slope must exceed to be more than noise.
+    pub(super) fn noise(&self) -> f32 {
+        let columns = self.camera.columns as usize;
+        let mut steps: Vec<f32> = self
+            .values
+            .chunks_exact(columns)
+            .flat_map(|row| row.windows(3).step_by(2))
+            .map(|w| (w[2] - w[0]).abs())
+            .filter(|step| step.is_finite())
+            .collect();
+        if steps.is_empty() {
+            return 0.0;
+        }
+        let middle = steps.len() / 2;
+        let (_, median, _) = steps.select_nth_unstable_by(middle, f32::total_cmp);
+        0.5 * *median
+    }
+}
+
+/// The camera with a coarser grid around the image's middle.
+pub(super) fn working(from: Camera, pixel_mm: f64) -> Camera {
+    let count = |pixels: u32, spacing: f64, largest: f64| {
+        let side = (f64::from(pixels) * spacing).min(largest);
+        (side / pixel_mm).floor().max(8.0) as u32
+    };
+    Camera {
+        pixel_spacing_mm: [pixel_mm; 2],
+        rows: count(from.rows, from.pixel_spacing_mm[0], LARGEST_MM[0]),
+        columns: count(from.columns, from.pixel_spacing_mm[1], LARGEST_MM[1]),
+        ..from
+    }
+}
+
+/// The part of one axis of the image that a working pixel covers.
+struct Overlap {
+    first: usize,
+    /// Shares that sum to one; none where less than half was taken.
+    weights: Vec<f64>,
+}
+
+fn overlaps(count: u32, spacing: f64, pixels: u32, pixel_mm: f64) -> Vec<Overlap> {
+    let end = f64::from(count);
+    (0..pixels)
+        .map(|i| {
+            let from_middle = (f64::from(i) - 0.5 * f64::from(pixels)) * pixel_mm;
+            let low = from_middle / spacing + 0.5 * end;
+            let high = low + pixel_mm / spacing;
+            let (from, to) = (low.clamp(0.0, end), high.clamp(0.0, end));
+            if to - from < 0.5 * (high - low) {
+                let weights = Vec::new();
+                return Overlap { first: 0, weights };
+            }
+            let first = from.floor() as usize;
+            let last = to.ceil().min(end) as usize;
+            let share = |j: usize| (to.min(j as f64 + 1.0) - from.max(j as f64)).max(0.0);
+            let weights = (first..last).map(|j| share(j) / (to - from)).collect();
+            Overlap { first, weights }
+        })
+        .collect()
+}
+
+/// The blur's weights, which sum to one.
+pub(super) fn kernel() -> [f32; 7] {
+    let mut kernel = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0_f64]
+        .map(|k| (-0.5 * (k / BLUR_PIXELS).powi(2)).exp() as f32);
+    let sum: f32 = kernel.iter().sum();
+    kernel.iter_mut().for_each(|share| *share /= sum);
+    kernel
+}
+
+/// A small Gaussian blur along rows, then columns; what was not taken stays so.
+fn blurred(values: &[f32], columns: usize) -> Vec<f32> {
+    let kernel = kernel();
+    let pass = |from: &[f32], width: usize| -> Vec<f32> {
+        // Turned over on the way, so that the next pass runs along the other axis.
+        let height = from.len() / width.max(1);
+        let mut out = vec![f32::NAN; from.len()];
+        for (row, line) in from.chunks_exact(width).enumerate() {
+            for column in 0..width {
+                if line[column].is_nan() {
+                    continue;
+                }
+                let (mut sum, mut weight) = (0.0, 0.0);
+                for (k, share) in kernel.iter().enumerate() {
+                    let Some(value) = (column + k).checked_sub(3).and_then(|c| line.get(c)) else {
+                        continue;
+                    };
+                    if !value.is_nan() {
+                        sum += share * value;
+                        weight += share;
+                    }
+                }
+                out[column * height + row] = sum / weight;
+            }
+        }
+        out
+    };
+    let turned = pass(values, columns);
+    pass(&turned, values.len() / columns.max(1))
+}

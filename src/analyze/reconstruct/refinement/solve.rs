@@ -1,0 +1,317 @@
+//! Levenberg-Marquardt on the gaps between simulated and taken edges, with the
+//! model's Gaussian prior on shape and loose ones on pose, seat and scale.
+
+use nalgebra::DMatrix;
+use nalgebra::DVector;
+
+use super::Seen;
+use super::edges::Edge;
+use super::edges::Rim;
+use super::matching::Found;
+use super::matching::find;
+use super::picture::Picture;
+use super::synthesis::Shape;
+use super::unknowns::A_VIEW;
+use super::unknowns::Unknowns;
+use crate::analyze::AnalyzeError;
+use crate::anatomy::Bone;
+use crate::anatomy::ForearmModel;
+use crate::radiography::Projection;
+
+/// SD of an edge's place in the image, and how far along the edge its error
+/// hangs together, in millimeters. Set on generator A's validation people.
+const EDGE_MM: f64 = 0.35;
+const ALONG_MM: f64 = 4.0;
+/// Edges stand about this far apart.
+const SPACING_MM: f64 = 1.2;
+/// A bone's depth is known to this, and its place in the image to that (mm).
+const DEPTH_MM: f64 = 12.0;
+const PLACE_MM: f64 = 60.0;
+/// A forearm lies as it should to this: tilt, turn about its length, turn in the
+/// image (radians), a posteroanterior and a lateral view. A lateral is taken 60 to
+/// 120 degrees from the first view.
+const TURN: [[f64; 3]; 2] = [[0.1, 0.14, 0.2], [0.1, 0.2, 0.2]];
+/// What the forearm's turn and a careless hand add to the seat: SDs of turns
+/// (radians) and shifts (mm) within one person.
+const SEAT_SD: [f64; 6] = [0.03, 0.03, 0.12, 0.7, 0.7, 0.7];
+/// SDs of the cortex' modes: other people's cortices differ more than the
+/// generator's.
+const CORTEX_SD: f64 = 1.5;
+/// With so few modes the cortex is left as it is.
+pub(super) const FEW_MODES: usize = 10;
+/// A step this small ends a stage (radians, millimeters, SDs).
+const STILL: f64 = 4e-3;
+
+/// All that does not change while solving.
+pub(super) struct Problem<'a> {
+    pub model: &'a ForearmModel,
+    pub views: &'a [Seen],
+    rims: [Rim; 2],
+    /// Precision of the shape's numbers over people.
+    prior: DMatrix<f64>,
+    /// SD of the logarithm of the scale.
+    pub scale_sd: f64,
+}
+
+/// One stretch of steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stage {
+    pub steps: usize,
+    /// Which of the views' resolutions: 0 the coarsest.
+    pub level: usize,
+    pub reach_mm: f64,
+    /// How many own modes of each bone are free; none: size neither.
+    pub modes: Option<usize>,
+    /// Whether the ulna may move against the radius.
+    pub seat: bool,
+}
+
+/// The edges of a bone and where each was found.
+type Looked = (Vec<Edge>, Vec<Found>);
+
+/// What the edges of all views say of the unknowns.
+pub(super) struct Normal {
+    pub matrix: DMatrix<f64>,
+    pub right: DVector<f64>,
+    /// Root of the weighted mean square of the gaps, and the weights' sum.
+    pub rms_mm: f64,
+    pub weight: f64,
+}
+
+impl<'a> Problem<'a> {
+    pub(super) fn new(model: &'a ForearmModel, views: &'a [Seen], scale_sd: f64) -> Self {
+        let count = model.seat_range().start;
+        let correlation = model
+            .correlation()
+            .view((0, 0), (count, count))
+            .into_owned();
+        let prior = correlation
+            .clone()
+            .cholesky()
+            .map_or_else(|| DMatrix::identity(count, count), |c| c.inverse());
+        Self {
+            model,
+            views,
+            rims: Bone::ALL.map(|bone| Rim::of(model.bone(bone))),
+            prior,
+            scale_sd,
+        }
+    }
+
+    pub(super) fn shape(&self, unknowns: &Unknowns) -> Result<Shape, AnalyzeError> {
+        Shape::of(self.model, unknowns)
+    }
+
+    pub(super) fn picture(
+        &self,
+        shape: &Shape,
+        unknowns: &Unknowns,
+        view: usize,
+        level: usize,
+    ) -> Result<Picture, AnalyzeError> {
+        let camera = self.views[view].levels[level].camera;
+        shape.picture(self.model, unknowns, view, camera)
+    }
+
+    /// Edges of both bones in a view with where they were found.
+    fn found(
+        &self,
+        shape: &Shape,
+        unknowns: &Unknowns,
+        view: usize,
+        stage: Stage,
+    ) -> Result<[Looked; 2], AnalyzeError> {
+        let seen = &self.views[view];
+        let taken = &seen.levels[stage.level];
+        let simulated = self.picture(shape, unknowns, view, stage.level)?;
+        let of = |k: usize, bone: Bone| {
+            let pose = unknowns.pose(self.model, view, bone);
+            let edges = self.rims[k].seen(
+                &shape.vertices[k],
+                &shape.normals[k],
+                &pose,
+                &taken.camera,
+                unknowns.log_scale,
+            );
+            let noise = seen.noise[stage.level];
+            let found = find(&edges, taken, &simulated, noise, stage.reach_mm);
+            (edges, found)
+        };
+        Ok([of(0, Bone::Radius), of(1, Bone::Ulna)])
+    }
+
+    /// The normal equations of all numbers, without the prior.
+    pub(super) fn normal(&self, unknowns: &Unknowns, stage: Stage) -> Result<Normal, AnalyzeError> {
+        let shape = self.shape(unknowns)?;
+        let every: Vec<usize> = (0..self.views.len()).collect();
+        let found = side_by_side(&every, |view| self.found(&shape, unknowns, *view, stage));
+        let count = unknowns.count();
+        let mut normal = Normal {
+            matrix: DMatrix::zeros(count, count),
+            right: DVector::zeros(count),
+            rms_mm: 0.0,
+            weight: 0.0,
+        };
+        let mut row = DVector::zeros(count);
+        let a_point = SPACING_MM / ALONG_MM / (EDGE_MM * EDGE_MM);
+        for (view, both) in found.into_iter().enumerate() {
+            for (bone, (edges, found)) in Bone::ALL.into_iter().zip(both?) {
+                for (edge, found) in edges.iter().zip(&found) {
+                    if found.weight <= 0.0 {
+                        continue;
+                    }
+                    let part = found.offset_mm / (0.5 * stage.reach_mm);
+                    let robust = 1.0 / (1.0 + part * part).powi(2);
+                    let weight = a_point * found.weight * robust;
+                    unknowns.row(self.model, (view, bone), edge, &mut row);
+                    normal.matrix.syger(weight, &row, &row, 1.0);
+                    normal.right.axpy(weight * found.offset_mm, &row, 1.0);
+                    normal.rms_mm += weight * found.offset_mm * found.offset_mm;
+                    normal.weight += weight;
+                }
+            }
+        }
+        normal.matrix.fill_upper_triangle_with_lower_triangle();
+        normal.rms_mm = (normal.rms_mm / normal.weight.max(1e-12)).sqrt();
+        Ok(normal)
+    }
+
+    /// Adds what is known before looking.
+    pub(super) fn with_prior(&self, unknowns: &Unknowns, normal: &mut Normal) {
+        let shape = unknowns.shape.len();
+        let z = DVector::from_column_slice(&unknowns.shape);
+        let pull = &self.prior * z;
+        for i in 0..shape {
+            normal.right[i] -= pull[i];
+            for j in 0..shape {
+                normal.matrix[(i, j)] += self.prior[(i, j)];
+            }
+        }
+        let mut add = |at: usize, sd: f64, off: f64| {
+            normal.matrix[(at, at)] += 1.0 / (sd * sd);
+            normal.right[at] -= off / (sd * sd);
+        };
+        for (view, placed) in unknowns.views.iter().enumerate() {
+            let at = unknowns.view_at(view);
+            let seen = &self.views[view];
+            let nominal = seen.projection.vector_of(&placed.radius);
+            // The turn from nominal; small enough for its numbers to add.
+            for (axis, (turn, sd)) in nominal.iter().zip(turn_sd(seen)).enumerate() {
+                add(at + axis, sd, *turn);
+            }
+            add(at + 3, PLACE_MM, nominal[3]);
+            add(at + 4, PLACE_MM, nominal[4]);
+            add(at + 5, DEPTH_MM, nominal[5] + seen.oid_mm);
+            for (k, (own, seat)) in SEAT_SD.iter().zip(placed.seat).enumerate() {
+                let sd = own.hypot(self.model.seat_sd()[k]);
+                add(at + 6 + k, sd, seat);
+            }
+        }
+        for (bone, cortex) in unknowns.cortex.iter().enumerate() {
+            for (k, t) in cortex.iter().enumerate() {
+                add(unknowns.cortex_at(bone) + k, CORTEX_SD, *t);
+            }
+        }
+        let last = unknowns.count() - 1;
+        add(last, self.scale_sd, unknowns.log_scale);
+    }
+
+    /// What the prior costs: half of the sum of squares in SDs.
+    pub(super) fn cost_of(&self, unknowns: &Unknowns) -> f64 {
+        let z = DVector::from_column_slice(&unknowns.shape);
+        let mut sum = z.dot(&(&self.prior * &z));
+        let mut add = |sd: f64, off: f64| sum += (off / sd).powi(2);
+        for (placed, seen) in unknowns.views.iter().zip(self.views) {
+            let nominal = seen.projection.vector_of(&placed.radius);
+            for (turn, sd) in nominal.iter().zip(turn_sd(seen)) {
+                add(sd, *turn);
+            }
+            add(PLACE_MM, nominal[3]);
+            add(PLACE_MM, nominal[4]);
+            add(DEPTH_MM, nominal[5] + seen.oid_mm);
+            for (k, (own, seat)) in SEAT_SD.iter().zip(placed.seat).enumerate() {
+                add(own.hypot(self.model.seat_sd()[k]), seat);
+            }
+        }
+        for t in unknowns.cortex.iter().flatten() {
+            add(CORTEX_SD, *t);
+        }
+        add(self.scale_sd, unknowns.log_scale);
+        0.5 * sum
+    }
+
+    /// The numbers that a stage moves.
+    pub(super) fn active(&self, unknowns: &Unknowns, stage: Stage) -> Vec<usize> {
+        let mut active = Vec::new();
+        if let Some(modes) = stage.modes {
+            active.push(0);
+            for bone in Bone::ALL {
+                active.extend(self.model.range(bone).take(modes));
+            }
+        }
+        for view in 0..unknowns.views.len() {
+            let at = unknowns.view_at(view);
+            active.extend(at..at + if stage.seat { A_VIEW } else { 6 });
+        }
+        if stage.modes.is_some_and(|modes| modes > FEW_MODES) {
+            active.extend(unknowns.cortex_at(0)..unknowns.cortex_at(2));
+        }
+        // The scale cannot be told from size and depth: it only makes them less sure.
+        active
+    }
+
+    /// Runs stages.
+    pub(super) fn run(
+        &self,
+        mut unknowns: Unknowns,
+        stages: &[Stage],
+    ) -> Result<Unknowns, AnalyzeError> {
+        for stage in stages {
+            let active = self.active(&unknowns, *stage);
+            for _ in 0..stage.steps {
+                let mut normal = self.normal(&unknowns, *stage)?;
+                self.with_prior(&unknowns, &mut normal);
+                let matrix = DMatrix::from_fn(active.len(), active.len(), |i, j| {
+                    normal.matrix[(active[i], active[j])]
+                });
+                let right = DVector::from_fn(active.len(), |i, _| normal.right[active[i]]);
+                let Some(factor) = matrix.cholesky() else {
+                    break;
+                };
+                if unknowns.step(&active, &factor.solve(&right)) < STILL {
+                    break;
+                }
+            }
+        }
+        Ok(unknowns)
+    }
+}
+
+const fn turn_sd(seen: &Seen) -> [f64; 3] {
+    match seen.projection {
+        Projection::PosteroAnterior => TURN[0],
+        Projection::Lateral => TURN[1],
+    }
+}
+
+/// Does something with each of a few things, a thread each, results in order.
+pub(super) fn side_by_side<T: Sync, R: Send>(
+    things: &[T],
+    act: impl Fn(&T) -> Result<R, AnalyzeError> + Sync,
+) -> Vec<Result<R, AnalyzeError>> {
+    let act = &act;
+    std::thread::scope(|threads| {
+        let running: Vec<_> = things
+            .iter()
+            .map(|thing| threads.spawn(move || act(thing)))
+            .collect();
+        running
+            .into_iter()
+            .map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    })
+}
