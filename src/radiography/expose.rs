@@ -29,7 +29,7 @@ const SPECTRUM: [(f64, f64, f64); 3] = [
 /// How far scattered photons spread.
 const SCATTER_SIGMA_MM: f64 = 14.0;
 /// The largest value of a pixel: 12 bits.
-const WHITE: f64 = 4095.0;
+pub(super) const WHITE: f64 = 4095.0;
 
 /// What something is made of, as parts by volume of water and cortical bone.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -150,20 +150,40 @@ pub fn expose(
     for (mesh, change) in &scene.parts {
         paths.add(mesh, [change.water, change.bone])?;
     }
-    let mut bone = paths.millimeters(1);
+    let beam = caught(
+        &paths.millimeters(0),
+        paths.millimeters(1),
+        None,
+        &camera,
+        exposure,
+    );
+    Ok(tone(&beam, None, exposure))
+}
+
+/// The photons that a detector counts behind millimeters of water and bone, as
+/// shares of the open beam. `open` is how much of the beam a collimator lets by.
+pub(super) fn caught(
+    water_mm: &[f64],
+    mut bone_mm: Vec<f64>,
+    open: Option<&[f64]>,
+    camera: &Camera,
+    exposure: &Exposure,
+) -> Vec<f64> {
     if let Some((letter, middle)) = exposure.marker {
-        marker::lay(&camera, letter, middle, &mut bone);
+        marker::lay(camera, letter, middle, &mut bone_mm);
     }
-    let mut beam: Vec<f64> = paths
-        .millimeters(0)
+    let mut beam: Vec<f64> = water_mm
         .iter()
-        .zip(&bone)
+        .zip(&bone_mm)
         .map(|(water, bone)| transmitted(water.max(0.0), bone.max(0.0)))
         .collect();
-    scatter(&mut beam, &camera, exposure.scatter);
-    blur(&mut beam, &camera, exposure.blur_mm);
-    count(&mut beam, &camera, exposure);
-    Ok(tone(&beam, exposure))
+    if let Some(open) = open {
+        beam.iter_mut().zip(open).for_each(|(v, open)| *v *= open);
+    }
+    scatter(&mut beam, camera, exposure.scatter);
+    blur(&mut beam, camera, exposure.blur_mm);
+    count(&mut beam, camera, exposure);
+    beam
 }
 
 /// The part of the beam that gets through.
@@ -287,15 +307,27 @@ fn count(beam: &mut [f64], camera: &Camera, exposure: &Exposure) {
     }
 }
 
-/// Turns what was detected into values, as a workstation shows it.
-fn tone(beam: &[f64], exposure: &Exposure) -> Vec<u16> {
-    let dense: Vec<f64> = beam.iter().map(|v| -v.ln()).collect();
+/// Turns what was detected into values, as a workstation shows it: what the
+/// collimator covers is black.
+pub(super) fn tone(beam: &[f64], open: Option<&[f64]>, exposure: &Exposure) -> Vec<u16> {
+    let share = |index: usize| open.map_or(1.0, |open| open[index]);
+    // A collimator's edge is not seen as something dense.
+    let dense: Vec<f64> = match open {
+        None => beam.iter().map(|v| -v.ln()).collect(),
+        Some(open) => beam
+            .iter()
+            .zip(open)
+            .map(|(v, open)| -(v / open.max(0.02)).ln())
+            .collect(),
+    };
     // The body is what weakens the beam at all; where there is none, everything is.
     let mut body: Vec<f64> = dense
         .iter()
         .copied()
+        .enumerate()
         .step_by(7)
-        .filter(|d| *d > 0.1)
+        .filter(|(index, d)| *d > 0.1 && share(*index) > 0.9)
+        .map(|(_, d)| d)
         .collect();
     if body.len() < 16 {
         body = dense.iter().copied().step_by(7).collect();
@@ -306,23 +338,29 @@ fn tone(beam: &[f64], exposure: &Exposure) -> Vec<u16> {
     let (middle, half) = (0.5 * (low + high), (0.5 * (high - low)).max(0.05));
     dense
         .iter()
-        .map(|d| {
+        .enumerate()
+        .map(|(index, d)| {
             let x = (d - middle) / half + exposure.brightness;
-            let bright = 1.0 / (1.0 + (-exposure.contrast * x).exp());
+            let bright = share(index) / (1.0 + (-exposure.contrast * x).exp());
             let value = match exposure.photometric {
                 Photometric::Monochrome2 => bright,
                 Photometric::Monochrome1 => 1.0 - bright,
             };
-            let value = (value * WHITE).round().clamp(0.0, WHITE);
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "clamped to 12 bits in the line above"
-            )]
-            let pixel = value as u16;
-            pixel
+            pixel(value * WHITE)
         })
         .collect()
+}
+
+/// The nearest 12-bit value.
+pub(super) fn pixel(value: f64) -> u16 {
+    let value = value.round().clamp(0.0, WHITE);
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to 12 bits in the line above"
+    )]
+    let pixel = value as u16;
+    pixel
 }
 
 #[allow(clippy::cast_precision_loss, reason = "image sizes are far below 2^52")]

@@ -5,6 +5,7 @@
 //! pixels.
 
 mod camera;
+mod detected;
 mod expose;
 mod field;
 mod marker;
@@ -15,6 +16,11 @@ mod through;
 pub use camera::Camera;
 pub use camera::PoseVector;
 pub use camera::Projection;
+pub use detected::Collimation;
+pub use detected::Detected;
+pub use detected::PROCESSING_PER_UNIT;
+pub use detected::PROCESSING_ZERO;
+pub use detected::Paths;
 pub use expose::Exposure;
 pub use expose::Photometric;
 pub use expose::Scene;
