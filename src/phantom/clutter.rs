@@ -148,7 +148,7 @@ impl Clutter {
         }
         Ok(Self {
             bones,
-            skin: skin(hand.size)?,
+            skin: skin(&hand)?,
         })
     }
 }
@@ -160,6 +160,8 @@ struct Hand<'a> {
     back: Rigid<Model, Model>,
     there: Rigid<Model, Model>,
     forearm: [Locator<'a, Model>; 2],
+    /// Bounds of both.
+    bounds: [[[f64; 3]; 2]; 2],
 }
 
 impl<'a> Hand<'a> {
@@ -184,6 +186,7 @@ impl<'a> Hand<'a> {
             back: there.inverse(),
             there,
             forearm: Bone::ALL.map(|bone| Locator::new(specimen.outer.bone(bone))),
+            bounds: Bone::ALL.map(|bone| specimen.outer.bone(bone).bounds()),
         })
     }
 
@@ -225,8 +228,24 @@ impl<'a> Hand<'a> {
         vector::length(vector::sub(p, near)) - girth
     }
 
-    /// A bone's solid in the model's frame, its surface moved inward by `less`.
-    fn solid(&self, number: usize, p: [f64; 3], less: f64) -> f64 {
+    /// What [`Self::whole`] is not below, quickly.
+    fn at_least(number: usize, p: [f64; 3]) -> f64 {
+        let Some((_, middle, axes, _, bump)) = CARPALS.get(number) else {
+            return f64::NEG_INFINITY;
+        };
+        if *bump > 0.0 {
+            return f64::NEG_INFINITY;
+        }
+        let (least, most) = (
+            axes[0].min(axes[1]).min(axes[2]),
+            axes[0].max(axes[1]).max(axes[2]),
+        );
+        // The norm of power 2.4 is at least 0.912 of the usual one.
+        (0.912 * vector::length(vector::sub(p, *middle)) / most - 1.0) * least
+    }
+
+    /// A bone's solid in the model's frame.
+    fn solid(&self, number: usize, p: [f64; 3]) -> f64 {
         let own = vector::scale(self.back.move_xyz(p), 1.0 / self.size);
         let here = Self::whole(number, own);
         if here > 4.0 {
@@ -234,6 +253,11 @@ impl<'a> Hand<'a> {
         }
         let mut solid = here;
         for other in (0..CARPALS.len() + METACARPALS.len()).filter(|o| *o != number) {
+            // Farther than that it parts nothing, see below.
+            let reach = CARPAL_GAP_MM + 4.0 - here;
+            if Self::at_least(other, own) > reach {
+                continue;
+            }
             let there = Self::whole(other, own);
             let parted = 0.5 * (here - there + CARPAL_GAP_MM);
             if parted > here - 2.0 {
@@ -242,12 +266,16 @@ impl<'a> Hand<'a> {
         }
         let mut solid = solid * self.size;
         if number < 4 {
-            for bone in &self.forearm {
+            for (bone, bounds) in self.forearm.iter().zip(&self.bounds) {
+                // The smooth maximum changes nothing where one is lower by 0.8.
+                if JOINT_GAP_MM - outside(p, bounds) < solid - 0.8 {
+                    continue;
+                }
                 let far = bone.closest(Point::new(p)).distance;
                 solid = smooth_max(solid, JOINT_GAP_MM - far, 0.8);
             }
         }
-        solid + less
+        solid
     }
 
     fn bone(&self, number: usize) -> Result<HandBone, PhantomError> {
@@ -272,30 +300,44 @@ impl<'a> Hand<'a> {
             |_| [center[0], center[1]],
             |_| coarse,
         );
-        let outer = nets::surface(&|p: [f64; 3]| self.solid(number, p, 0.0), &grid)?;
-        let inner = nets::surface(&|p: [f64; 3]| self.solid(number, p, wall), &grid)?;
+        let outer = nets::surface(&|p: [f64; 3]| self.solid(number, p), &grid)?;
+        let inward = outer.vertices().iter().zip(outer.vertex_normals());
+        let moved = inward.map(|(v, normal)| vector::sub(*v, vector::scale(normal, wall)));
+        let inner = outer.with_vertices(moved.collect())?;
         Ok(HandBone { name, outer, inner })
     }
 }
 
-/// The skin: a closed sleeve.
-fn skin(size: f64) -> Result<SurfaceMesh<Model>, PhantomError> {
+/// How far a place lies outside of bounds; zero inside.
+fn outside(p: [f64; 3], [low, high]: &[[f64; 3]; 2]) -> f64 {
+    let beyond = [0, 1, 2].map(|a| (low[a] - p[a]).max(p[a] - high[a]).max(0.0));
+    vector::length(beyond)
+}
+
+/// The skin: a closed sleeve, and the thumb's flesh around its metacarpal.
+fn skin(hand: &Hand<'_>) -> Result<SurfaceMesh<Model>, PhantomError> {
+    let size = hand.size;
     let [low, high] = [SKIN[0][0] * size, SKIN[SKIN.len() - 1][0] * size];
+    let (_, base, head, _) = METACARPALS[0];
+    let [base, head] = [base, head].map(|p| hand.there.move_xyz(vector::scale(p, size)));
+    let along = vector::sub(head, base);
+    let square = vector::dot(along, along);
     let sleeve = |p: [f64; 3]| {
         let [wide, deep, x, y] = skin_at(p[2], size);
         // The ball of the thumb.
-        let thumb = 7.0 * size * bell(p[2] - 45.0 * size, 16.0 * size) * ramp(p[0], 0.0, 30.0);
-        let (u, v) = (
-            (p[0] - x) / (wide + 0.4 * thumb),
-            (p[1] - y) / (deep + thumb),
-        );
+        let ball = 7.0 * size * bell(p[2] - 45.0 * size, 16.0 * size) * ramp(p[0], 0.0, 30.0);
+        let (u, v) = ((p[0] - x) / (wide + 0.4 * ball), (p[1] - y) / (deep + ball));
         let round = (u.hypot(v) - 1.0) * deep;
+        let part = vector::dot(vector::sub(p, base), along) / square;
+        let near = vector::add(base, vector::scale(along, part.clamp(0.0, 1.3)));
+        let thumb = vector::length(vector::sub(p, near)) - 13.0 * size;
+        let round = smooth_min(round, thumb, 5.0);
         smooth_max(round, (p[2] - high).max(low - p[2]), 3.0)
     };
     let grid = Grid::new(
         [low - 6.0, high + 6.0],
-        [60.0 * size, 45.0 * size],
-        |_| [-3.0, -2.0],
+        [72.0 * size, 48.0 * size],
+        |_| [3.0, -2.0],
         |_| 3.0,
     );
     Ok(nets::surface(&sleeve, &grid)?)
