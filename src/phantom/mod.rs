@@ -10,14 +10,20 @@ mod abnormal;
 mod b;
 mod body;
 mod clutter;
+mod ct;
 mod density;
 mod other_side;
 mod parameters;
+mod positioning;
 mod radius;
 mod specimen;
+mod specimen_xray;
 mod subject;
+mod texture;
 mod tube;
 mod ulna;
+mod voxels;
+mod wrist;
 mod xray;
 
 pub use a::Template;
@@ -28,11 +34,17 @@ pub use abnormal::ExtraBody;
 pub use abnormal::Material;
 pub use clutter::Clutter;
 pub use clutter::HandBone;
+pub use ct::HU_PER_MG_CM3;
+pub use ct::HU_WITHOUT_MINERAL;
+pub use ct::SpecimenCt;
 pub use density::Density;
 pub use parameters::Parameters;
+pub use positioning::Take;
 pub use specimen::Generator;
 pub use specimen::SPECIMEN_LENGTH_MM;
 pub use specimen::Specimen;
+pub use specimen_xray::SpecimenXray;
+pub use specimen_xray::XRAY_LENGTH_MM;
 pub use subject::Subject;
 pub use xray::Detail;
 pub use xray::SimulatedXray;
@@ -68,6 +80,9 @@ pub enum PhantomError {
     /// A generated bone has no readable landmarks.
     #[error("reading the landmarks of a generated bone")]
     Anatomy(#[from] AnatomyError),
+    /// A volume of a generated wrist is none.
+    #[error("filling a generated wrist with voxels: {0}")]
+    Volume(String),
     /// A generated scene cannot be exposed.
     #[error("exposing a generated wrist")]
     Radiography(#[from] RadiographyError),

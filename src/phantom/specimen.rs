@@ -14,6 +14,7 @@ use super::a;
 use super::b;
 use super::b::Family;
 use super::density::Density;
+use super::specimen_xray::XRAY_LENGTH_MM;
 use crate::anatomy::Bone;
 use crate::anatomy::Forearm;
 use crate::anatomy::Landmarks;
@@ -99,6 +100,17 @@ impl Specimen {
             Generator::A => Err(PhantomError::Length(length_mm)),
             Generator::BDev => b::draw(Family::Dev, seed, length_mm),
             Generator::BTest => b::draw(Family::Test, seed, length_mm),
+        }
+    }
+
+    /// The same forearm, with as much of the shafts as its X-rays show.
+    ///
+    /// # Errors
+    /// As [`Self::draw`].
+    pub fn for_xray(generator: Generator, seed: u64) -> Result<Self, PhantomError> {
+        match generator {
+            Generator::A => Self::draw(generator, seed),
+            Generator::BDev | Generator::BTest => Self::draw_to(generator, seed, XRAY_LENGTH_MM),
         }
     }
 
