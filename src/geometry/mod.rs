@@ -7,6 +7,7 @@
 
 mod align;
 mod check;
+mod cut;
 mod distance;
 mod glb;
 mod icp;
