@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::DemoError;
-use crate::workbench::dx::japanese;
+use crate::workbench::header::japanese;
 
 /// An identifier in the byte forms that are looked for: UTF-8, and where it is
 /// Japanese the bytes of JIS X 0208 as ISO 2022 IR 87 writes them.

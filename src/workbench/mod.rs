@@ -11,6 +11,7 @@ pub mod drr;
 pub mod dx;
 pub mod evaluate_shape;
 pub mod fit_shape;
+pub(crate) mod header;
 pub mod invented;
 pub mod judge;
 pub mod mesh;
