@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 use serde_json::json;
 
+use super::opening::Opening;
 use super::shape_cases::BoneCase;
 use super::shape_cases::MalunionCase;
 use super::shape_cases::Refused;
@@ -24,18 +25,14 @@ use super::solve::chain;
 use super::solve::say;
 use super::spread::Named;
 use super::spread::digest;
-use super::{Verdict, WorkbenchError, read_file, write_file, write_json};
+use super::{Verdict, WorkbenchError, write_json};
 use crate::anatomy::ForearmModel;
-use crate::clock::Clock;
 use crate::names::Digest;
 use crate::phantom::Generator;
 use crate::phantom::PhantomError;
 use crate::phantom::TEST_SEEDS;
 use crate::phantom::VALIDATION_SEEDS;
 use crate::wire::NOTICE_EN;
-
-/// A row of the log stands above this line.
-const MARK: &str = "<!-- openings of B-test end here -->";
 
 /// What `evaluate-shape` is asked for.
 #[derive(Debug, Clone, clap::Args)]
@@ -191,53 +188,6 @@ fn judged(
     Ok(cases)
 }
 
-/// One line of the log.
-struct Opening {
-    log: PathBuf,
-    row: String,
-}
-
-impl Opening {
-    /// Writes that the family is opened now, before anything is looked at.
-    fn write(log: &Path, what: &str) -> Result<Self, WorkbenchError> {
-        let text = read(log)?;
-        let Some((head, tail)) = text.split_once(MARK) else {
-            let (log, mark) = (log.display(), MARK);
-            return Err(WorkbenchError::Step(format!(
-                "{log} has no line \"{mark}\": nothing was opened"
-            )));
-        };
-        let count = 1 + head
-            .lines()
-            .rev()
-            .skip_while(|line| !line.starts_with('|'))
-            .take_while(|line| line.starts_with('|'))
-            .filter(|line| line.as_bytes().get(2).is_some_and(u8::is_ascii_digit))
-            .count();
-        let now = Clock::System.now().rfc3339();
-        let day = now.split('T').next().unwrap_or_default();
-        let row = format!("| {count} | {day} | {what} |");
-        let opened = format!("{head}{row} opened, not ended |\n{MARK}{tail}");
-        write_file(log, opened.as_bytes())?;
-        Ok(Self {
-            log: log.to_owned(),
-            row,
-        })
-    }
-
-    /// Writes what was found.
-    fn close(self, figures: &str) -> Result<(), WorkbenchError> {
-        let open = format!("{} opened, not ended |", self.row);
-        let text = read(&self.log)?.replace(&open, &format!("{} {figures} |", self.row));
-        write_file(&self.log, text.as_bytes())
-    }
-}
-
-fn read(path: &Path) -> Result<String, WorkbenchError> {
-    String::from_utf8(read_file(path)?)
-        .map_err(|error| WorkbenchError::Step(format!("reading {}: {error}", path.display())))
-}
-
 /// The figures that stand in the log.
 fn headline(summary: &Value) -> String {
     let number = |value: &Value| {
@@ -275,6 +225,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::workbench::opening::MARK;
 
     fn args(generator: Named) -> EvaluateShapeArgs {
         EvaluateShapeArgs {

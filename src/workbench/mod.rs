@@ -16,6 +16,7 @@ pub mod invented;
 pub mod judge;
 pub mod mesh;
 pub mod model_error;
+pub(crate) mod opening;
 pub mod send;
 pub mod shape_build;
 pub mod shape_cases;
