@@ -5,6 +5,7 @@
 //! 3 refused with a reason, 1 failed.
 
 pub mod build_shape;
+pub mod ct_files;
 pub mod deck;
 pub mod deidentify;
 pub mod drr;
@@ -23,6 +24,7 @@ pub mod shape_cases;
 pub mod shape_pictures;
 pub mod shape_summary;
 pub mod solve;
+pub mod specimen_case;
 pub mod spread;
 pub mod synth;
 pub mod training_set;
