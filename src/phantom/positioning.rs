@@ -159,7 +159,23 @@ impl Apparatus {
         random: &mut Random,
     ) -> Exposure {
         let half = self.half_mm();
-        let (low, high) = window.map_or((half.map(|h| -h), half), |w| (w.low_mm, w.high_mm));
+        let open = window.map_or((half.map(|h| -h), half), |w| (w.low_mm, w.high_mm));
+        self.within(side, open, random)
+    }
+
+    /// The exposure of an image that is another camera's.
+    pub(super) fn exposure_on(&self, camera: &Camera, side: Side, random: &mut Random) -> Exposure {
+        let half = [camera.columns, camera.rows]
+            .map(|count| 0.5 * f64::from(count) * camera.pixel_spacing_mm[0]);
+        self.within(side, (half.map(|h| -h), half), random)
+    }
+
+    fn within(
+        &self,
+        side: Side,
+        (low, high): ([f64; 2], [f64; 2]),
+        random: &mut Random,
+    ) -> Exposure {
         let aside = random.between(7.0, 11.0);
         let x = if random.chance(0.5) {
             low[0] + aside

@@ -18,6 +18,7 @@ pub mod judge;
 pub mod mesh;
 pub mod model_error;
 pub(crate) mod opening;
+pub mod packed;
 pub mod send;
 pub mod shape_build;
 pub mod shape_cases;

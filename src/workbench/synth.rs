@@ -11,6 +11,8 @@
 //! ```
 
 use std::fs;
+use std::num::NonZeroU32;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -19,6 +21,7 @@ use serde_json::{Value, json};
 use super::dx::{self, DxImage};
 use super::invented::Identity;
 use super::opening::Opening;
+use super::packed;
 use super::solve::chain;
 use super::specimen_case::Asked;
 use super::specimen_case::Scan;
@@ -32,9 +35,13 @@ use crate::phantom::DEMO_SEEDS;
 use crate::phantom::Generator;
 use crate::phantom::Subject;
 use crate::phantom::TEST_SEEDS;
+use crate::phantom::TRAINING_SEEDS;
 use crate::phantom::Take;
 use crate::phantom::VALIDATION_SEEDS;
 use crate::wire::NOTICE_EN;
+
+/// How many ways there are for the hand to lie in training pairs.
+const HANDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(7);
 
 /// Which invented people there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -78,6 +85,10 @@ pub struct Options {
     /// open-growth-plate, plate-and-screws, cast (not first-light).
     #[arg(long, value_parser = kind)]
     pub abnormal: Option<Abnormal>,
+    /// Writes training pairs of A's shape model into one file instead
+    /// (256 x 256, 8 bits): `subjects` of them from the training seeds.
+    #[arg(long)]
+    pub packed: bool,
     /// Takes validation subjects of A (to choose and calibrate on), not test
     /// subjects.
     #[arg(long)]
@@ -179,6 +190,10 @@ pub fn run(options: &Options) -> Result<Verdict, WorkbenchError> {
     let cases = match Wanted::of(options) {
         Ok(Wanted::FirstLight) => first_light(options)?,
         Ok(Wanted::Specimens(first)) => specimens(options, &first)?,
+        Ok(Wanted::Packed(seeds)) => {
+            packed::write(&options.out, seeds, HANDS)?;
+            Vec::new()
+        }
         Err(why) => {
             said(why);
             return Ok(Verdict::WrongUse);
@@ -200,13 +215,15 @@ enum Wanted {
     FirstLight,
     /// Studies from this one on.
     Specimens(Asked),
+    /// Training pairs of these seeds.
+    Packed(Range<u64>),
 }
 
 impl Wanted {
     fn of(options: &Options) -> Result<Self, &'static str> {
         let generator = match options.generator {
             Named::FirstLight => {
-                let more = options.oblique || options.ct || options.validation;
+                let more = options.oblique || options.ct || options.validation || options.packed;
                 if more || options.abnormal.is_some() || options.log.is_some() {
                     return Err("first-light has two X-rays of healthy wrists, and no more");
                 }
@@ -228,15 +245,21 @@ impl Wanted {
         if options.validation && generator != Generator::A {
             return Err("--validation is for generator A: B is never chosen or calibrated on");
         }
-        let split = if options.validation {
-            VALIDATION_SEEDS
-        } else {
-            TEST_SEEDS
+        if options.packed && (generator != Generator::A || options.oblique || options.ct) {
+            return Err("--packed is for pairs of generator A");
+        }
+        let split = match (options.packed, options.validation) {
+            (_, true) => VALIDATION_SEEDS,
+            (true, false) => TRAINING_SEEDS,
+            (false, false) => TEST_SEEDS,
         };
         let first = split.start.saturating_add(options.seed);
         let end = first.saturating_add(u64::from(options.subjects));
         if end > split.end {
             return Err("there are not as many people in this split");
+        }
+        if options.packed {
+            return Ok(Self::Packed(first..end));
         }
         Ok(Self::Specimens(Asked {
             generator,
