@@ -2,6 +2,8 @@
 //! and whether the stated uncertainty holds. It knows nothing of how the surface
 //! was fitted (`tests/house.rs` sees to it).
 
+pub mod wrist;
+
 use crate::geometry::Deviation;
 use crate::geometry::Given;
 use crate::geometry::Locator;

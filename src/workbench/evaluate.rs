@@ -1,0 +1,341 @@
+//! `bonebox evaluate CASES`: judges reconstructions of case folders (`pa.dcm`,
+//! perhaps `lateral.dcm` and `oblique.dcm`; `radius.stl`, `ulna.stl` and
+//! `truth.json`). What reconstructs is handed a folder that holds only the
+//! X-rays; the truth is opened afterwards, by [`super::judge::wrist`], which
+//! cannot name what reconstructs.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use serde_json::Value;
+use serde_json::json;
+
+use super::evaluate_summary::summary;
+use super::evaluate_summary::table;
+use super::judge::Apart;
+use super::judge::wrist::Answer;
+use super::judge::wrist::Found;
+use super::judge::wrist::Known;
+use super::judge::wrist::MeasureScore;
+use super::judge::wrist::Null;
+use super::judge::wrist::Score;
+use super::judge::wrist::score;
+use super::solve::chain;
+use super::solve::say;
+use super::{Verdict, WorkbenchError, write_file, write_json};
+use crate::anatomy::AnatomyError;
+use crate::anatomy::Bone;
+use crate::anatomy::ForearmModel;
+use crate::anatomy::Measure;
+use crate::anatomy::Side;
+use crate::anatomy::measures;
+use crate::geometry::Given;
+use crate::geometry::Model;
+use crate::geometry::Rigid;
+use crate::names::Digest;
+use crate::radiography::Projection;
+use crate::wire::NOTICE_EN;
+
+/// The X-rays of a case that are handed over.
+const XRAYS: [&str; 3] = ["pa.dcm", "lateral.dcm", "oblique.dcm"];
+
+/// What `evaluate` is asked for.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EvaluateArgs {
+    /// A folder of case folders, or one case folder.
+    pub cases: PathBuf,
+    /// Writes every case as JSON (`-`: standard output).
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+    /// Keeps the reconstructed bones as `DIR/NAME/radius.stl` and `ulna.stl`.
+    #[arg(long)]
+    pub write: Option<PathBuf>,
+}
+
+/// Judges what `reconstruct` makes of all cases, and prints what it found.
+///
+/// # Errors
+/// As [`judged`].
+pub fn run_with(
+    args: &EvaluateArgs,
+    model: &ForearmModel,
+    reconstruct: &(dyn Fn(&Path) -> Result<Answer, WorkbenchError> + Sync),
+) -> Result<Verdict, WorkbenchError> {
+    let null = null(model).map_err(|error| WorkbenchError::Step(chain(&error)))?;
+    let cases = folders(&args.cases)?;
+    let work = std::env::temp_dir().join(format!("bonebox-evaluate-{}", std::process::id()));
+    let judged = judged(&cases, &null, &work, args.write.as_deref(), reconstruct);
+    clear(&work);
+    let judged = judged?;
+    let summary = summary(&judged);
+    if args.json.as_deref() != Some(Path::new("-")) {
+        say(&table(&summary))?;
+    }
+    if let Some(path) = &args.json {
+        write_json(path, &answer(&judged, &summary))?;
+    }
+    Ok(Verdict::Done)
+}
+
+/// Takes the copies of the X-rays away again.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a work folder holds nothing that has a row"
+)]
+fn clear(work: &Path) {
+    if let Err(error) = fs::remove_dir_all(work)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(room = "workbench", %error, "a work folder could not be emptied");
+    }
+}
+
+/// A case that was judged.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Its folder's name.
+    pub name: String,
+    /// How it came out.
+    pub score: Score,
+}
+
+/// The case folders in a folder, by name; the folder itself if it is one.
+///
+/// # Errors
+/// [`WorkbenchError::Step`] where it cannot be read or holds none.
+pub fn folders(cases: &Path) -> Result<Vec<PathBuf>, WorkbenchError> {
+    let is_case = |path: &Path| path.join("pa.dcm").is_file();
+    if is_case(cases) {
+        return Ok(vec![cases.to_owned()]);
+    }
+    let fault = |error: std::io::Error| {
+        WorkbenchError::Step(format!("reading {}: {error}", cases.display()))
+    };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(cases).map_err(fault)? {
+        let path = entry.map_err(fault)?.path();
+        if is_case(&path) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    if found.is_empty() {
+        let why = format!("{} holds no folder with pa.dcm", cases.display());
+        return Err(WorkbenchError::Step(why));
+    }
+    Ok(found)
+}
+
+/// Judges what `reconstruct` makes of each case's X-rays. `work` is an empty
+/// folder for their copies; bones are kept below `write`.
+///
+/// # Errors
+/// [`WorkbenchError`] where a file cannot be read or written, or `reconstruct`
+/// fails (a refusal is an answer, no failure).
+pub fn judged(
+    cases: &[PathBuf],
+    null: &Null,
+    work: &Path,
+    write: Option<&Path>,
+    reconstruct: &(dyn Fn(&Path) -> Result<Answer, WorkbenchError> + Sync),
+) -> Result<Vec<Case>, WorkbenchError> {
+    cases
+        .par_iter()
+        .map(|case| {
+            let name = case.file_name().unwrap_or_default().to_string_lossy();
+            // Another name: a case's own may tell who was invented.
+            let alone = work.join(Digest::of(name.as_bytes()).hex());
+            alone_with_xrays(case, &alone)?;
+            let answer = reconstruct(&alone)?;
+            if let (Some(out), Answer::Bones(bones)) = (write, &answer) {
+                keep(&out.join(name.as_ref()), &bones.bones)?;
+            }
+            let known = Known::open(case).map_err(|error| WorkbenchError::Step(chain(&error)))?;
+            Ok(Case {
+                name: name.into_owned(),
+                score: score(&answer, &known, null),
+            })
+        })
+        .collect()
+}
+
+fn alone_with_xrays(case: &Path, alone: &Path) -> Result<(), WorkbenchError> {
+    let fault = |error: std::io::Error| {
+        WorkbenchError::Step(format!("copying X-rays of {}: {error}", case.display()))
+    };
+    fs::create_dir_all(alone).map_err(fault)?;
+    for name in XRAYS {
+        let from = case.join(name);
+        if from.is_file() {
+            fs::copy(&from, alone.join(name)).map_err(fault)?;
+        }
+    }
+    Ok(())
+}
+
+fn keep(folder: &Path, bones: &[Found; 2]) -> Result<(), WorkbenchError> {
+    fs::create_dir_all(folder)
+        .map_err(|error| WorkbenchError::Step(format!("making {}: {error}", folder.display())))?;
+    for (bone, found) in Bone::ALL.into_iter().zip(bones) {
+        let header = format!("reconstructed {}. {NOTICE_EN}", bone.name());
+        let path = folder.join(format!("{}.stl", bone.name()));
+        write_file(&path, &found.surface.to_stl(&header))?;
+    }
+    Ok(())
+}
+
+/// The null model: the shape model's mean, as it lies in a PA X-ray.
+///
+/// # Errors
+/// [`AnatomyError`] if the model's mean has no landmarks, which a test excludes.
+pub fn null(model: &ForearmModel) -> Result<Null, AnatomyError> {
+    let mean = model.decode(&vec![0.0; model.latent()])?;
+    let marks = model.landmarks().on(&mean)?;
+    let read = measures(&marks, Side::Right)?;
+    let lying = Projection::PosteroAnterior.pose([0.0, 0.0, 0.0, 0.0, 0.0, -40.0]);
+    let place: Rigid<Model, Given> = lying.then(&Rigid::identity());
+    let bones = Bone::ALL.map(|bone| {
+        let own = model.bone(bone);
+        let variance = own.residual_variance();
+        Found {
+            surface: mean.bone(bone).moved(&place),
+            lid: own.cut().to_vec(),
+            joint: own.joint_patch().to_vec(),
+            sigma_mm: variance.iter().map(|v| f64::from(*v).sqrt()).collect(),
+        }
+    });
+    Ok(Null {
+        bones,
+        measures: Measure::ALL.map(|m| (m, read.get(m))).to_vec(),
+    })
+}
+
+/// All cases, as programs read them.
+#[must_use]
+pub fn answer(cases: &[Case], summary: &Value) -> Value {
+    json!({
+        "cases": cases.iter().map(row).collect::<Vec<_>>(),
+        "summary": summary,
+        "notice": NOTICE_EN,
+    })
+}
+
+fn row(case: &Case) -> Value {
+    let score = &case.score;
+    let mut row = json!({
+        "name": case.name,
+        "refused": score.refused,
+        "side_right": score.side_right,
+    });
+    for (bone, own) in Bone::ALL.into_iter().zip(&score.bones) {
+        let of = |apart: &Option<Apart>, pick: fn(&Apart) -> f64| apart.as_ref().map(pick);
+        let joint = |apart: &Option<Apart>| apart.as_ref().and_then(|a| a.joint_rms_mm);
+        row[bone.name()] = json!({
+            "rms_mm": of(&own.given, |a| a.rms_mm),
+            "mean_mm": of(&own.given, |a| a.mean_mm),
+            "p95_mm": of(&own.given, |a| a.p95_mm),
+            "max_mm": of(&own.given, |a| a.max_mm),
+            "joint_rms_mm": joint(&own.given),
+            "rms_aligned_mm": of(&own.aligned, |a| a.rms_mm),
+            "mean_aligned_mm": of(&own.aligned, |a| a.mean_mm),
+            "p95_aligned_mm": of(&own.aligned, |a| a.p95_mm),
+            "max_aligned_mm": of(&own.aligned, |a| a.max_mm),
+            "joint_rms_aligned_mm": joint(&own.aligned),
+            "null_rms_aligned_mm": of(&own.null, |a| a.rms_mm),
+            "null_joint_rms_aligned_mm": joint(&own.null),
+            // The share of the surface that lies within its stated interval.
+            "interval_hit": of(&own.aligned, |a| a.inside),
+            "interval_hit_given": of(&own.given, |a| a.inside),
+        });
+    }
+    let measures = score.measures.iter();
+    let measures: serde_json::Map<String, Value> = measures
+        .map(|m: &MeasureScore| (m.measure.key().to_owned(), json!(m)))
+        .collect();
+    row["measures"] = Value::Object(measures);
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::workbench::judge::wrist::Interval;
+    use crate::workbench::judge::wrist::Reconstructed;
+
+    /// Three cases whose truth is the model's mean: one reconstructed as it is,
+    /// one shifted, one refused. What reconstructs sees X-rays alone.
+    #[test]
+    fn cases_are_judged_and_the_truth_is_kept_away() {
+        let model = ForearmModel::shipped().unwrap();
+        let null = null(&model).unwrap();
+        let tilt = null.measures[1].1;
+        let place = tempfile::tempdir().unwrap();
+        let [cases, work, out] = ["cases", "work", "out"].map(|name| place.path().join(name));
+        for name in ["exact", "refused", "shifted"] {
+            let folder = cases.join(name);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("pa.dcm"), name).unwrap();
+            for (bone, found) in Bone::ALL.into_iter().zip(&null.bones) {
+                let file = folder.join(format!("{}.stl", bone.name()));
+                fs::write(file, found.surface.to_stl("truth")).unwrap();
+            }
+            let truth = json!({"side": "R", "measures": {"volar_tilt_deg": tilt}});
+            fs::write(folder.join("truth.json"), truth.to_string()).unwrap();
+        }
+        let reconstruct = |folder: &Path| {
+            let held: Vec<_> = fs::read_dir(folder)
+                .unwrap()
+                .map(|e| e.unwrap().file_name())
+                .collect();
+            assert_eq!(held, ["pa.dcm"]);
+            let name = fs::read_to_string(folder.join("pa.dcm")).unwrap();
+            let away = match name.as_str() {
+                "refused" => return Ok(Answer::Refused("no_wrist".into())),
+                "shifted" => 2.0,
+                _ => 0.0,
+            };
+            let by = Rigid::<Given, Given>::from_rotation_vector([0.0; 3], [0.0, 0.0, away]);
+            let bones = null.bones.clone().map(|found| Found {
+                surface: found.surface.moved(&by),
+                ..found
+            });
+            Ok(Answer::Bones(Box::new(Reconstructed {
+                side: Side::Right,
+                bones,
+                measures: vec![Interval {
+                    measure: Measure::VolarTilt,
+                    value: tilt + away,
+                    low: tilt + away - 1.0,
+                    high: tilt + away + 1.0,
+                }],
+            })))
+        };
+        let found = folders(&cases).unwrap();
+        let judged = judged(&found, &null, &work, Some(&out), &reconstruct).unwrap();
+        let summary = summary(&judged);
+        let all = answer(&judged, &summary);
+        let of = |case: usize, key: &str| all["cases"][case]["radius"][key].as_f64();
+        assert!(of(0, "rms_mm").unwrap() < 1e-3 && of(2, "rms_aligned_mm").unwrap() < 0.02);
+        assert!(of(2, "rms_mm").unwrap() > 0.5 && of(1, "rms_mm").is_none());
+        assert!(of(1, "null_rms_aligned_mm").unwrap() < 0.05);
+        assert_eq!(all["cases"][1]["refused"], "no_wrist");
+        assert_eq!(all["cases"][0]["refused"], Value::Null);
+        let measures = |case: usize| &all["cases"][case]["measures"]["volar_tilt_deg"];
+        assert_eq!(
+            measures(2)["error"].as_f64().map(|e| (e * 1e6).round()),
+            Some(2e6)
+        );
+        assert_eq!(measures(1)["value"], Value::Null);
+        assert_eq!(summary["refused"], 1);
+        assert_eq!(
+            summary["measures"]["volar_tilt_deg"]["inside"]["share"],
+            0.5
+        );
+        assert!(table(&summary).contains("3 cases, 1 refused"));
+        assert!(out.join("shifted/ulna.stl").is_file() && !out.join("refused").exists());
+        assert!(folders(&work.join("nowhere")).is_err() && folders(place.path()).is_err());
+    }
+}

@@ -1,0 +1,262 @@
+//! What all cases of `evaluate` say together, for programs and for people.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::evaluate::Case;
+use super::judge::Apart;
+use super::judge::bootstrap;
+use super::judge::wrist::BoneScore;
+use super::judge::wrist::MeasureScore;
+use crate::anatomy::Bone;
+use crate::anatomy::Measure;
+use crate::radiography::Random;
+use crate::wire::NOTICE_EN;
+
+/// Shares of the cases that are kept for the risk against coverage, those with
+/// the narrowest stated intervals first.
+const KEPT: [f64; 5] = [1.0, 0.95, 0.9, 0.8, 0.5];
+
+#[allow(clippy::cast_precision_loss, reason = "hundreds of cases")]
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Mean with its bootstrap interval (people drawn with replacement), SD, RMS,
+/// worst.
+fn spread(values: &[f64]) -> Value {
+    if values.is_empty() {
+        return json!({"n": 0});
+    }
+    let middle = mean(values);
+    let square = |v: &f64| (v - middle).powi(2);
+    #[allow(clippy::cast_precision_loss, reason = "hundreds of cases")]
+    let freedom = (values.len().max(2) - 1) as f64;
+    let sd = (values.iter().map(square).sum::<f64>() / freedom).sqrt();
+    let rms = mean(&values.iter().map(|v| v * v).collect::<Vec<_>>()).sqrt();
+    let [_, low, high] = drawn(values);
+    json!({
+        "n": values.len(),
+        "mean": middle,
+        "mean_low": low,
+        "mean_high": high,
+        "sd": sd,
+        "rms": rms,
+        "worst": values.iter().map(|v| v.abs()).fold(0.0, f64::max),
+    })
+}
+
+fn drawn(values: &[f64]) -> [f64; 3] {
+    let mut random = Random::new(1, 0xB007);
+    bootstrap(values, |below| {
+        usize::try_from(random.bits() % below as u64).unwrap_or(0)
+    })
+}
+
+/// How often intervals held.
+fn coverage(shares: &[f64]) -> Value {
+    if shares.is_empty() {
+        return json!({"n": 0});
+    }
+    let [mean, low, high] = drawn(shares);
+    json!({"n": shares.len(), "share": mean, "low": low, "high": high})
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// All figures.
+#[must_use]
+pub fn summary(cases: &[Case]) -> Value {
+    let refused = cases.iter().filter(|c| c.score.refused.is_some()).count();
+    let sides: Vec<bool> = cases.iter().filter_map(|c| c.score.side_right).collect();
+    let mut answer = json!({
+        "cases": cases.len(),
+        "refused": refused,
+        "side_wrong": sides.iter().filter(|right| !**right).count(),
+    });
+    for (number, bone) in Bone::ALL.into_iter().enumerate() {
+        let own: Vec<&BoneScore> = cases.iter().map(|c| &c.score.bones[number]).collect();
+        answer[bone.name()] = of_bone(&own);
+    }
+    let mut measures = json!({});
+    for measure in Measure::ALL {
+        let all = cases.iter().flat_map(|c| &c.score.measures);
+        let own: Vec<&MeasureScore> = all.filter(|m| m.measure == measure).collect();
+        if !own.is_empty() {
+            measures[measure.key()] = of_measure(&own);
+        }
+    }
+    answer["measures"] = measures;
+    answer
+}
+
+fn of_bone(all: &[&BoneScore]) -> Value {
+    let each = |part: fn(&BoneScore) -> Option<Apart>, pick: fn(&Apart) -> Option<f64>| {
+        let values = all.iter().filter_map(|b| pick(&part(b)?));
+        values.collect::<Vec<f64>>()
+    };
+    let [given, aligned, null]: [fn(&BoneScore) -> Option<Apart>; 3] =
+        [|b| b.given, |b| b.aligned, |b| b.null];
+    let rms: fn(&Apart) -> Option<f64> = |a| Some(a.rms_mm);
+    let joint: fn(&Apart) -> Option<f64> = |a| a.joint_rms_mm;
+    let (mine, nulls) = (each(aligned, rms), each(null, rms));
+    // Of the same cases: those that were not refused.
+    let beside: Vec<f64> = all
+        .iter()
+        .filter(|b| b.aligned.is_some())
+        .filter_map(|b| Some(b.null?.rms_mm))
+        .collect();
+    // A refused case counts with the null model's error.
+    let with_refused: Vec<f64> = all
+        .iter()
+        .filter_map(|b| Some(b.aligned.or(b.null)?.rms_mm))
+        .collect();
+    json!({
+        "rms_mm": spread(&each(given, rms)),
+        "rms_aligned_mm": spread(&mine),
+        "rms_aligned_with_refused_as_null_mm": spread(&with_refused),
+        "mean_aligned_mm": spread(&each(aligned, |a| Some(a.mean_mm))),
+        "p95_aligned_mm": spread(&each(aligned, |a| Some(a.p95_mm))),
+        "joint_rms_aligned_mm": spread(&each(aligned, joint)),
+        "null_rms_aligned_mm": spread(&nulls),
+        "null_joint_rms_aligned_mm": spread(&each(null, joint)),
+        "over_null": mean(&mine) / mean(&beside),
+        "interval_hit": coverage(&each(aligned, |a| Some(a.inside))),
+        "interval_hit_given": coverage(&each(given, |a| Some(a.inside))),
+    })
+}
+
+fn of_measure(all: &[&MeasureScore]) -> Value {
+    let errors: Vec<f64> = all.iter().filter_map(|m| m.error).collect();
+    let nulls: Vec<f64> = all.iter().filter_map(|m| m.null_error).collect();
+    let beside: Vec<f64> = all
+        .iter()
+        .filter(|m| m.error.is_some())
+        .filter_map(|m| m.null_error)
+        .collect();
+    let half = |m: &&&MeasureScore| Some(0.5 * (m.high? - m.low?));
+    let inside = all.iter().filter_map(|m| m.inside);
+    let inside: Vec<f64> = inside.map(|held| f64::from(u8::from(held))).collect();
+    let size = |values: &[f64]| mean(&values.iter().map(|v| v * v).collect::<Vec<_>>()).sqrt();
+    json!({
+        "error": spread(&errors),
+        "null_error": spread(&nulls),
+        "over_null": size(&errors) / size(&beside),
+        "inside": coverage(&inside),
+        "median_half_width": median(all.iter().filter_map(|m| half(&m)).collect()),
+        "risk": risk(all),
+    })
+}
+
+/// RMS error of the cases with the narrowest intervals, for some shares of all.
+fn risk(all: &[&MeasureScore]) -> Value {
+    let mut pairs: Vec<(f64, f64)> = all
+        .iter()
+        .filter_map(|m| Some((m.high? - m.low?, m.error?)))
+        .collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let rows = KEPT.map(|share| {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            clippy::cast_sign_loss,
+            reason = "a share of hundreds of cases"
+        )]
+        let count = ((share * all.len() as f64).round() as usize).min(pairs.len());
+        let squares: Vec<f64> = pairs.iter().take(count).map(|p| p.1 * p.1).collect();
+        json!({"kept": share, "n": count, "rms_error": mean(&squares).sqrt()})
+    });
+    json!(rows)
+}
+
+/// A number to so many digits, or a dash.
+fn number(value: &Value, digits: usize) -> String {
+    let plain = |v: f64| format!("{v:.digits$}");
+    value.as_f64().map_or_else(|| "-".to_owned(), plain)
+}
+
+fn percent(value: &Value) -> String {
+    let part = |key: &str| {
+        let share = value[key].as_f64();
+        share.map_or_else(|| "-".to_owned(), |v| format!("{:.1}", 100.0 * v))
+    };
+    format!("{} % ({} to {})", part("share"), part("low"), part("high"))
+}
+
+/// The table for people.
+#[must_use]
+pub fn table(summary: &Value) -> String {
+    let mut text = format!(
+        "{} cases, {} refused, side told wrong of {}\n",
+        summary["cases"], summary["refused"], summary["side_wrong"]
+    );
+    let mut line = |words: String| {
+        let written = writeln!(text, "{words}");
+        debug_assert!(written.is_ok(), "a string takes any text");
+    };
+    for bone in Bone::ALL {
+        let of = &summary[bone.name()];
+        line(format!(
+            "{:<40}{:>7}{:>7}{:>7}{:>7}   mean's 95 % interval",
+            bone.name(),
+            "mean",
+            "SD",
+            "RMS",
+            "worst"
+        ));
+        for (key, label) in [
+            ("rms_mm", "RMS in the frame given, mm"),
+            ("rms_aligned_mm", "RMS aligned, mm"),
+            (
+                "rms_aligned_with_refused_as_null_mm",
+                "the same, refused as null, mm",
+            ),
+            ("p95_aligned_mm", "95 % of the surface within, mm"),
+            ("joint_rms_aligned_mm", "joint surface RMS aligned, mm"),
+            ("null_rms_aligned_mm", "null model RMS aligned, mm"),
+            (
+                "null_joint_rms_aligned_mm",
+                "null model's joint surface, mm",
+            ),
+        ] {
+            let cell = |part: &str| number(&of[key][part], 3);
+            line(format!(
+                "  {label:<38}{:>7}{:>7}{:>7}{:>7}   {} to {}",
+                cell("mean"),
+                cell("sd"),
+                cell("rms"),
+                cell("worst"),
+                cell("mean_low"),
+                cell("mean_high"),
+            ));
+        }
+        line(format!(
+            "  {} x the null model; surface within its interval: {}",
+            number(&of["over_null"], 2),
+            percent(&of["interval_hit"])
+        ));
+    }
+    for measure in Measure::ALL {
+        let of = &summary["measures"][measure.key()];
+        if of.is_null() {
+            continue;
+        }
+        line(format!(
+            "{:<20} off {} RMS, {} on average, worst {}; null {} RMS; ± {} stated, {} inside",
+            measure.name(),
+            number(&of["error"]["rms"], 2),
+            number(&of["error"]["mean"], 2),
+            number(&of["error"]["worst"], 2),
+            number(&of["null_error"]["rms"], 2),
+            number(&of["median_half_width"], 2),
+            percent(&of["inside"])
+        ));
+    }
+    line(format!("Distances both ways, nothing trimmed. {NOTICE_EN}"));
+    text
+}
