@@ -13,6 +13,7 @@ pub mod dx;
 pub mod evaluate;
 pub mod evaluate_shape;
 pub mod evaluate_summary;
+pub mod evaluate_views;
 pub mod fit_shape;
 pub(crate) mod header;
 pub mod invented;
@@ -103,6 +104,8 @@ pub enum Command {
     BuildShape(build_shape::BuildShapeArgs),
     /// Fit the forearm's shape model to an STL of a distal radius or ulna.
     FitShape(fit_shape::FitShapeArgs),
+    /// Reconstruct case folders from their X-rays and judge the result.
+    Evaluate(evaluate_views::EvaluateArgs),
     /// Judge the shape model on invented bones that it was not made from.
     EvaluateShape(evaluate_shape::EvaluateShapeArgs),
 }
@@ -123,6 +126,7 @@ pub fn run(command: &Command) -> Result<Verdict, WorkbenchError> {
         Command::Spread(args) => spread::run(args),
         Command::BuildShape(args) => build_shape::run(args),
         Command::FitShape(args) => fit_shape::run(args),
+        Command::Evaluate(args) => evaluate_views::run(args),
         Command::EvaluateShape(args) => evaluate_shape::run(args),
     }
 }
