@@ -48,7 +48,7 @@ pub struct EvaluateArgs {
     pub cases: PathBuf,
     /// Writes every case as JSON (`-`: standard output).
     #[arg(long)]
-    pub json: Option<PathBuf>,
+    pub json: PathBuf,
     /// Keeps the reconstructed bones as `DIR/NAME/radius.stl` and `ulna.stl`.
     #[arg(long)]
     pub write: Option<PathBuf>,
@@ -58,38 +58,28 @@ pub struct EvaluateArgs {
 ///
 /// # Errors
 /// As [`judged`].
-pub fn run_with(
+pub(super) fn run_with(
     args: &EvaluateArgs,
     model: &ForearmModel,
     reconstruct: &(dyn Fn(&Path) -> Result<Answer, WorkbenchError> + Sync),
 ) -> Result<Verdict, WorkbenchError> {
     let null = null(model).map_err(|error| WorkbenchError::Step(chain(&error)))?;
     let cases = folders(&args.cases)?;
-    let work = std::env::temp_dir().join(format!("bonebox-evaluate-{}", std::process::id()));
-    let judged = judged(&cases, &null, &work, args.write.as_deref(), reconstruct);
-    clear(&work);
-    let judged = judged?;
+    let work = tempfile::tempdir()
+        .map_err(|error| WorkbenchError::Step(format!("making a folder for X-rays: {error}")))?;
+    let judged = judged(
+        &cases,
+        &null,
+        work.path(),
+        args.write.as_deref(),
+        reconstruct,
+    )?;
     let summary = summary(&judged);
-    if args.json.as_deref() != Some(Path::new("-")) {
+    if args.json != Path::new("-") {
         say(&table(&summary))?;
     }
-    if let Some(path) = &args.json {
-        write_json(path, &answer(&judged, &summary))?;
-    }
+    write_json(&args.json, &answer(&judged, &summary))?;
     Ok(Verdict::Done)
-}
-
-/// Takes the copies of the X-rays away again.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a work folder holds nothing that has a row"
-)]
-fn clear(work: &Path) {
-    if let Err(error) = fs::remove_dir_all(work)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!(room = "workbench", %error, "a work folder could not be emptied");
-    }
 }
 
 /// A case that was judged.
@@ -105,7 +95,7 @@ pub struct Case {
 ///
 /// # Errors
 /// [`WorkbenchError::Step`] where it cannot be read or holds none.
-pub fn folders(cases: &Path) -> Result<Vec<PathBuf>, WorkbenchError> {
+fn folders(cases: &Path) -> Result<Vec<PathBuf>, WorkbenchError> {
     let is_case = |path: &Path| path.join("pa.dcm").is_file();
     if is_case(cases) {
         return Ok(vec![cases.to_owned()]);
@@ -134,7 +124,7 @@ pub fn folders(cases: &Path) -> Result<Vec<PathBuf>, WorkbenchError> {
 /// # Errors
 /// [`WorkbenchError`] where a file cannot be read or written, or `reconstruct`
 /// fails (a refusal is an answer, no failure).
-pub fn judged(
+fn judged(
     cases: &[PathBuf],
     null: &Null,
     work: &Path,
@@ -190,7 +180,7 @@ fn keep(folder: &Path, bones: &[Found; 2]) -> Result<(), WorkbenchError> {
 ///
 /// # Errors
 /// [`AnatomyError`] if the model's mean has no landmarks, which a test excludes.
-pub fn null(model: &ForearmModel) -> Result<Null, AnatomyError> {
+fn null(model: &ForearmModel) -> Result<Null, AnatomyError> {
     let mean = model.decode(&vec![0.0; model.latent()])?;
     let marks = model.landmarks().on(&mean)?;
     let read = measures(&marks, Side::Right)?;
@@ -214,7 +204,7 @@ pub fn null(model: &ForearmModel) -> Result<Null, AnatomyError> {
 
 /// All cases, as programs read them.
 #[must_use]
-pub fn answer(cases: &[Case], summary: &Value) -> Value {
+fn answer(cases: &[Case], summary: &Value) -> Value {
     json!({
         "cases": cases.iter().map(row).collect::<Vec<_>>(),
         "summary": summary,

@@ -3,65 +3,28 @@
 
 use std::fs;
 use std::path::Path;
-use std::path::PathBuf;
 
-use super::evaluate::answer;
-use super::evaluate::folders;
-use super::evaluate::judged;
-use super::evaluate::null;
-use super::evaluate_summary::summary;
-use super::evaluate_summary::table;
+use super::evaluate::EvaluateArgs;
+use super::evaluate::run_with;
 use super::judge::wrist::Answer;
 use super::judge::wrist::Found;
 use super::judge::wrist::Interval;
 use super::judge::wrist::Reconstructed;
 use super::solve::chain;
-use super::solve::say;
-use super::{Verdict, WorkbenchError, write_json};
+use super::{Verdict, WorkbenchError};
 use crate::analyze::FromViews;
 use crate::analyze::from_views;
 use crate::anatomy::Bone;
 use crate::anatomy::ForearmModel;
 use crate::geometry::Rigid;
 
-/// What `evaluate` is asked for.
-#[derive(Debug, Clone, clap::Args)]
-pub struct EvaluateArgs {
-    /// A case folder, or a folder of them (`bonebox synth` makes some).
-    pub cases: PathBuf,
-    /// Writes every case and the summary as JSON (`-`: standard output).
-    #[arg(long)]
-    pub json: PathBuf,
-    /// Keeps each case's reconstructed bones below this folder, in the truth's
-    /// frame.
-    #[arg(long)]
-    pub write: Option<PathBuf>,
-}
-
-/// Judges, and prints what it found.
+/// Reconstructs all cases and judges them.
 ///
 /// # Errors
 /// [`WorkbenchError`] where a case cannot be read or a file not written.
 pub fn run(args: &EvaluateArgs) -> Result<Verdict, WorkbenchError> {
-    let cases = folders(&args.cases)?;
     let model = ForearmModel::shipped().map_err(|e| WorkbenchError::Step(chain(&e)))?;
-    let null = null(&model).map_err(|e| WorkbenchError::Step(chain(&e)))?;
-    let work = tempfile::tempdir()
-        .map_err(|error| WorkbenchError::Step(format!("making a folder for X-rays: {error}")))?;
-    let reconstruct = |folder: &Path| reconstructed(folder, &model);
-    let judged = judged(
-        &cases,
-        &null,
-        work.path(),
-        args.write.as_deref(),
-        &reconstruct,
-    )?;
-    let summary = summary(&judged);
-    if args.json != Path::new("-") {
-        say(&table(&summary))?;
-    }
-    write_json(&args.json, &answer(&judged, &summary))?;
-    Ok(Verdict::Done)
+    run_with(args, &model, &|folder| reconstructed(folder, &model))
 }
 
 /// What is made of the X-rays in a folder.

@@ -105,7 +105,7 @@ pub enum Command {
     /// Fit the forearm's shape model to an STL of a distal radius or ulna.
     FitShape(fit_shape::FitShapeArgs),
     /// Reconstruct case folders from their X-rays and judge the result.
-    Evaluate(evaluate_views::EvaluateArgs),
+    Evaluate(evaluate::EvaluateArgs),
     /// Judge the shape model on invented bones that it was not made from.
     EvaluateShape(evaluate_shape::EvaluateShapeArgs),
 }

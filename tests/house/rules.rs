@@ -26,12 +26,8 @@ const FILE_MOVES: &[&str] = &[
     "fs::unlink",
 ];
 const FILE_MOVERS: &[&str] = &["spool", "store", "central", "demo"];
-/// Files that delete what has no row: work folders, an ended worker's socket.
-const CLEARERS: &[&str] = &[
-    "src/pipeline/analysis.rs",
-    "src/pipeline/worker.rs",
-    "src/workbench/evaluate.rs",
-];
+/// Files that delete what has no row: a work folder, an ended worker's socket.
+const CLEARERS: &[&str] = &["src/pipeline/analysis.rs", "src/pipeline/worker.rs"];
 const PHI_OPENERS: &[&str] = &["receive", "deidentify", "vault"];
 /// Files held tighter than their room.
 const WORKER_ABSENT: &[&str] = &["vault", "identity", "receive", "forward"];
