@@ -1,5 +1,5 @@
-//! Which points of a grid a flat triangle covers, for voxels; the L-buffer of
-//! [`super::paths`] follows the same rule.
+//! Which points of a grid a flat triangle covers: pixels for the L-buffer of
+//! [`super::paths`], lines for voxels.
 //!
 //! Corners are in fixed point. A point that lies on a shared edge or corner
 //! belongs to exactly one of the triangles around it (a top-left rule).

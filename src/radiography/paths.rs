@@ -17,12 +17,11 @@
 
 use super::Camera;
 use super::RadiographyError;
+use super::fill::Filled;
+use super::fill::STEPS;
 use crate::geometry::Detector;
 use crate::geometry::Point;
 use crate::geometry::SurfaceMesh;
-
-/// Fixed-point steps a pixel.
-const STEPS: f64 = 4096.0;
 
 /// Sums of weighted path lengths, `N` numbers a pixel, in millimeters: one for
 /// each material that surfaces are weighed by.
@@ -160,53 +159,25 @@ fn corners(mesh: &SurfaceMesh<Detector>, camera: &Camera) -> Result<Vec<Corner>,
 /// Calls `each` for the pixels of one triangle: with the pixel, the sign of
 /// [`Crossing`], and each corner's weight times how many times nearer than the
 /// detector it is, and the sum of these.
-fn cover(
-    camera: &Camera,
-    [a, mut b, mut c]: [Corner; 3],
-    mut each: impl FnMut(usize, f64, [f64; 3], f64),
-) {
-    let mut area = edge(a.at, b.at, c.at);
-    let mut sign = 1.0;
-    if area == 0 {
+fn cover(camera: &Camera, corners: [Corner; 3], mut each: impl FnMut(usize, f64, [f64; 3], f64)) {
+    let Some(filled) = Filled::new(corners.map(|corner| corner.at)) else {
         return;
-    }
-    if area < 0 {
-        // Facing the source: the ray enters here.
-        std::mem::swap(&mut b, &mut c);
-        area = -area;
-        sign = -1.0;
+    };
+    let mut inverse = corners.map(|corner| corner.inverse / filled.area as f64);
+    // A triangle that is turned faces the source: the ray enters there.
+    let sign = if filled.turned { -1.0 } else { 1.0 };
+    if filled.turned {
+        inverse.swap(1, 2);
     }
     let columns = i64::from(camera.columns);
-    let span = |axis: usize, end: i64| {
-        let values = [a.at[axis], b.at[axis], c.at[axis]];
-        let low = values.iter().min().copied().unwrap_or(0);
-        let high = values.iter().max().copied().unwrap_or(0);
-        let steps = STEPS as i64;
-        let from = low.div_euclid(steps) + i64::from(low.rem_euclid(steps) != 0);
-        from.max(0)..=high.div_euclid(steps).min(end - 1)
-    };
-    let across = span(0, columns);
-    if across.is_empty() {
-        return;
-    }
-    // The weights of the corners opposite each side, and whether a pixel
-    // exactly on the side belongs to this triangle.
-    let sides = [(b, c), (c, a), (a, b)].map(|(from, to)| Side::new(from.at, to.at));
-    let inverse = [a, b, c].map(|corner| corner.inverse / area as f64);
-    for row in span(1, i64::from(camera.rows)) {
-        let line = row * columns;
-        for column in across.clone() {
-            let share = sides.map(|side| side.at(column, row));
-            if sides.iter().zip(share).all(|(side, s)| s > side.least) {
-                let mut shares = [0, 1, 2].map(|k| share[k] as f64 * inverse[k]);
-                let whole = shares[0] + shares[1] + shares[2];
-                if sign < 0.0 {
-                    shares.swap(1, 2);
-                }
-                each((line + column) as usize, sign, shares, whole);
-            }
+    filled.each(columns, i64::from(camera.rows), |column, row, share| {
+        let mut shares = [0, 1, 2].map(|k| share[k] as f64 * inverse[k]);
+        let whole = shares[0] + shares[1] + shares[2];
+        if filled.turned {
+            shares.swap(1, 2);
         }
-    }
+        each((row * columns + column) as usize, sign, shares, whole);
+    });
 }
 
 /// A vertex on the detector.
@@ -217,42 +188,6 @@ struct Corner {
     /// How many times nearer than the detector it is (affine over a flat
     /// triangle's shadow, unlike the distance itself).
     inverse: f64,
-}
-
-/// Twice the signed area of three corners.
-const fn edge(a: [i64; 2], b: [i64; 2], p: [i64; 2]) -> i64 {
-    (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])
-}
-
-/// One side of a triangle.
-#[derive(Clone, Copy)]
-struct Side {
-    from: [i64; 2],
-    to: [i64; 2],
-    /// A pixel is inside above this: -1 where the side itself belongs to the
-    /// triangle, 0 where it belongs to the neighbor.
-    least: i64,
-}
-
-impl Side {
-    const fn new(from: [i64; 2], to: [i64; 2]) -> Self {
-        let down = to[1] - from[1];
-        let right = to[0] - from[0];
-        let own = down < 0 || (down == 0 && right > 0);
-        Self {
-            from,
-            to,
-            least: if own { -1 } else { 0 },
-        }
-    }
-
-    const fn at(&self, column: i64, row: i64) -> i64 {
-        edge(
-            self.from,
-            self.to,
-            [column * STEPS as i64, row * STEPS as i64],
-        )
-    }
 }
 
 #[cfg(test)]
