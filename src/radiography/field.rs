@@ -50,10 +50,28 @@ pub fn field(
             });
         }
     }
-    let down = overlaps(height, spacing_mm[0]);
-    let across = overlaps(width, spacing_mm[1]);
-    // Rows first: a line of means for each row of the field.
-    let mut means = Vec::with_capacity(FIELD_PIXELS * FIELD_PIXELS);
+    #[allow(clippy::cast_possible_truncation, reason = "128")]
+    let side = FIELD_PIXELS as u32;
+    let given = (rows, columns, spacing_mm);
+    let means = coarser(pixels, given, (side, side, FIELD_PIXEL_MM));
+    Ok(scaled(&means))
+}
+
+/// The means of an image over larger pixels of a square grid around its middle:
+/// rows and columns of both, the spacing of the given one between rows and
+/// between columns, that of the other. Nothing where less than half of a pixel
+/// lies in the image.
+#[must_use]
+pub fn coarser(
+    pixels: &[f32],
+    (rows, columns, spacing_mm): (u32, u32, [f64; 2]),
+    (to_rows, to_columns, pixel_mm): (u32, u32, f64),
+) -> Vec<Option<f64>> {
+    let down = overlaps(rows, spacing_mm[0], to_rows, pixel_mm);
+    let across = overlaps(columns, spacing_mm[1], to_columns, pixel_mm);
+    // Rows first: a line of means for each row of the grid.
+    let width = columns as usize;
+    let mut means = Vec::with_capacity(down.len() * across.len());
     let mut line = vec![0.0; width];
     for from in &down {
         line.fill(0.0);
@@ -74,7 +92,7 @@ pub fn field(
             })
         }));
     }
-    Ok(scaled(&means))
+    means
 }
 
 /// The numbers that tell a network about the apparatus of both views, each a
@@ -102,7 +120,7 @@ pub fn context(cameras: [Option<Camera>; 2]) -> [f32; CONTEXT] {
     numbers
 }
 
-/// The part of one axis of the image that one pixel of the field covers.
+/// The part of one axis of the image that one larger pixel covers.
 struct Overlap {
     first: usize,
     /// Shares that sum to one; none where less than half lies in the image.
@@ -121,12 +139,13 @@ impl Overlap {
     clippy::cast_sign_loss,
     reason = "pixel numbers, clamped to the image before each cast"
 )]
-fn overlaps(count: usize, spacing: f64) -> Vec<Overlap> {
-    let end = count as f64;
-    (0..FIELD_PIXELS)
+fn overlaps(count: u32, spacing: f64, larger: u32, pixel_mm: f64) -> Vec<Overlap> {
+    let end = f64::from(count);
+    (0..larger)
         .map(|i| {
-            let low = (i as f64 - 0.5 * FIELD_PIXELS as f64) * FIELD_PIXEL_MM / spacing + 0.5 * end;
-            let high = low + FIELD_PIXEL_MM / spacing;
+            let from_middle = f64::from(i) - 0.5 * f64::from(larger);
+            let low = from_middle * pixel_mm / spacing + 0.5 * end;
+            let high = low + pixel_mm / spacing;
             let (from, to) = (low.clamp(0.0, end), high.clamp(0.0, end));
             if to - from < 0.5 * (high - low) {
                 return Overlap {
@@ -135,7 +154,7 @@ fn overlaps(count: usize, spacing: f64) -> Vec<Overlap> {
                 };
             }
             let first = from.floor() as usize;
-            let last = (to.ceil() as usize).min(count);
+            let last = (to.ceil() as usize).min(count as usize);
             let weights = (first..last)
                 .map(|j| (to.min(j as f64 + 1.0) - from.max(j as f64)).max(0.0) / (to - from))
                 .collect();

@@ -30,6 +30,7 @@ pub use expose::expose;
 pub use field::CONTEXT;
 pub use field::FIELD_PIXEL_MM;
 pub use field::FIELD_PIXELS;
+pub use field::coarser;
 pub use field::context;
 pub use field::field;
 pub(crate) use fill::Filled;

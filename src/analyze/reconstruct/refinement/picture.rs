@@ -8,6 +8,7 @@
 )]
 
 use crate::radiography::Camera;
+use crate::radiography::coarser;
 
 /// A picture is no larger than this on the detector: rows, columns.
 const LARGEST_MM: [f64; 2] = [180.0, 150.0];
@@ -28,32 +29,12 @@ impl Picture {
     /// A radiograph at a coarser pixel, each the mean of what it covers.
     pub(super) fn coarser(pixels: &[f32], from: Camera, pixel_mm: f64) -> Self {
         let camera = working(from, pixel_mm);
-        let down = overlaps(from.rows, from.pixel_spacing_mm[0], camera.rows, pixel_mm);
-        let across = overlaps(
-            from.columns,
-            from.pixel_spacing_mm[1],
-            camera.columns,
-            pixel_mm,
-        );
-        let width = from.columns as usize;
-        let mut values = Vec::with_capacity(down.len() * across.len());
-        let mut line = vec![0.0_f64; width];
-        for rows in &down {
-            line.fill(0.0);
-            for (offset, weight) in rows.weights.iter().enumerate() {
-                let start = (rows.first + offset) * width;
-                for (sum, pixel) in line.iter_mut().zip(&pixels[start..start + width]) {
-                    *sum += weight * f64::from(*pixel);
-                }
-            }
-            values.extend(across.iter().map(|columns| {
-                if rows.weights.is_empty() || columns.weights.is_empty() {
-                    return f32::NAN;
-                }
-                let taken = line[columns.first..].iter().zip(&columns.weights);
-                taken.map(|(value, weight)| value * weight).sum::<f64>() as f32
-            }));
-        }
+        let given = (from.rows, from.columns, from.pixel_spacing_mm);
+        let means = coarser(pixels, given, (camera.rows, camera.columns, pixel_mm));
+        let values: Vec<f32> = means
+            .into_iter()
+            .map(|mean| mean.map_or(f32::NAN, |v| v as f32))
+            .collect();
         Self {
             camera,
             values: blurred(&values, camera.columns as usize),
@@ -119,34 +100,6 @@ pub(super) fn working(from: Camera, pixel_mm: f64) -> Camera {
         columns: count(from.columns, from.pixel_spacing_mm[1], LARGEST_MM[1]),
         ..from
     }
-}
-
-/// The part of one axis of the image that a working pixel covers.
-struct Overlap {
-    first: usize,
-    /// Shares that sum to one; none where less than half was taken.
-    weights: Vec<f64>,
-}
-
-fn overlaps(count: u32, spacing: f64, pixels: u32, pixel_mm: f64) -> Vec<Overlap> {
-    let end = f64::from(count);
-    (0..pixels)
-        .map(|i| {
-            let from_middle = (f64::from(i) - 0.5 * f64::from(pixels)) * pixel_mm;
-            let low = from_middle / spacing + 0.5 * end;
-            let high = low + pixel_mm / spacing;
-            let (from, to) = (low.clamp(0.0, end), high.clamp(0.0, end));
-            if to - from < 0.5 * (high - low) {
-                let weights = Vec::new();
-                return Overlap { first: 0, weights };
-            }
-            let first = from.floor() as usize;
-            let last = to.ceil().min(end) as usize;
-            let share = |j: usize| (to.min(j as f64 + 1.0) - from.max(j as f64)).max(0.0);
-            let weights = (first..last).map(|j| share(j) / (to - from)).collect();
-            Overlap { first, weights }
-        })
-        .collect()
 }
 
 /// The blur's weights, which sum to one.
