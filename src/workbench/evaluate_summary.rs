@@ -7,22 +7,21 @@ use serde_json::json;
 
 use super::evaluate::Case;
 use super::judge::Apart;
-use super::judge::bootstrap;
 use super::judge::wrist::BoneScore;
 use super::judge::wrist::MeasureScore;
+use super::statistics::drawn;
+use super::statistics::mean;
+use super::statistics::median;
+use super::statistics::number;
+use super::statistics::percent;
+use super::statistics::rms;
 use crate::anatomy::Bone;
 use crate::anatomy::Measure;
-use crate::radiography::Random;
 use crate::wire::NOTICE_EN;
 
 /// Shares of the cases that are kept for the risk against coverage, those with
 /// the narrowest stated intervals first.
 const KEPT: [f64; 5] = [1.0, 0.95, 0.9, 0.8, 0.5];
-
-#[allow(clippy::cast_precision_loss, reason = "hundreds of cases")]
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
 
 /// Mean with its bootstrap interval (people drawn with replacement), SD, RMS,
 /// worst.
@@ -35,7 +34,6 @@ fn spread(values: &[f64]) -> Value {
     #[allow(clippy::cast_precision_loss, reason = "hundreds of cases")]
     let freedom = (values.len().max(2) - 1) as f64;
     let sd = (values.iter().map(square).sum::<f64>() / freedom).sqrt();
-    let rms = mean(&values.iter().map(|v| v * v).collect::<Vec<_>>()).sqrt();
     let [_, low, high] = drawn(values);
     json!({
         "n": values.len(),
@@ -43,15 +41,8 @@ fn spread(values: &[f64]) -> Value {
         "mean_low": low,
         "mean_high": high,
         "sd": sd,
-        "rms": rms,
+        "rms": rms(values),
         "worst": values.iter().map(|v| v.abs()).fold(0.0, f64::max),
-    })
-}
-
-fn drawn(values: &[f64]) -> [f64; 3] {
-    let mut random = Random::new(1, 0xB007);
-    bootstrap(values, |below| {
-        usize::try_from(random.bits() % below as u64).unwrap_or(0)
     })
 }
 
@@ -62,11 +53,6 @@ fn coverage(shares: &[f64]) -> Value {
     }
     let [mean, low, high] = drawn(shares);
     json!({"n": shares.len(), "share": mean, "low": low, "high": high})
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }
 
 /// All figures.
@@ -142,11 +128,10 @@ fn of_measure(all: &[&MeasureScore]) -> Value {
     let half = |m: &&&MeasureScore| Some(0.5 * (m.high? - m.low?));
     let inside = all.iter().filter_map(|m| m.inside);
     let inside: Vec<f64> = inside.map(|held| f64::from(u8::from(held))).collect();
-    let size = |values: &[f64]| mean(&values.iter().map(|v| v * v).collect::<Vec<_>>()).sqrt();
     json!({
         "error": spread(&errors),
         "null_error": spread(&nulls),
-        "over_null": size(&errors) / size(&beside),
+        "over_null": rms(&errors) / rms(&beside),
         "inside": coverage(&inside),
         "median_half_width": median(all.iter().filter_map(|m| half(&m)).collect()),
         "risk": risk(all),
@@ -168,24 +153,10 @@ fn risk(all: &[&MeasureScore]) -> Value {
             reason = "a share of hundreds of cases"
         )]
         let count = ((share * all.len() as f64).round() as usize).min(pairs.len());
-        let squares: Vec<f64> = pairs.iter().take(count).map(|p| p.1 * p.1).collect();
-        json!({"kept": share, "n": count, "rms_error": mean(&squares).sqrt()})
+        let errors: Vec<f64> = pairs.iter().take(count).map(|p| p.1).collect();
+        json!({"kept": share, "n": count, "rms_error": rms(&errors)})
     });
     json!(rows)
-}
-
-/// A number to so many digits, or a dash.
-fn number(value: &Value, digits: usize) -> String {
-    let plain = |v: f64| format!("{v:.digits$}");
-    value.as_f64().map_or_else(|| "-".to_owned(), plain)
-}
-
-fn percent(value: &Value) -> String {
-    let part = |key: &str| {
-        let share = value[key].as_f64();
-        share.map_or_else(|| "-".to_owned(), |v| format!("{:.1}", 100.0 * v))
-    };
-    format!("{} % ({} to {})", part("share"), part("low"), part("high"))
 }
 
 /// The table for people.

@@ -30,6 +30,7 @@ pub mod shape_summary;
 pub mod solve;
 pub mod specimen_case;
 pub mod spread;
+pub mod statistics;
 pub mod synth;
 pub mod training_set;
 pub mod vtu;

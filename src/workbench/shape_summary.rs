@@ -4,27 +4,22 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::evaluate_shape::Cases;
-use super::judge::bootstrap;
 use super::shape_cases::BoneCase;
 use super::shape_cases::READ;
 use super::shape_cases::Stated;
+use super::statistics::drawn;
+use super::statistics::mean;
+use super::statistics::median;
+use super::statistics::number;
+use super::statistics::percent;
+use super::statistics::rms;
 use crate::anatomy::Bone;
 use crate::anatomy::ForearmModel;
 use crate::anatomy::Measure;
 use crate::anatomy::Side;
 use crate::anatomy::measures;
 use crate::phantom::Generator;
-use crate::radiography::Random;
 use crate::wire::NOTICE_EN;
-
-#[allow(clippy::cast_precision_loss, reason = "hundreds of cases")]
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-fn rms(values: &[f64]) -> f64 {
-    mean(&values.iter().map(|v| v * v).collect::<Vec<_>>()).sqrt()
-}
 
 /// RMS over cases, mean and worst.
 fn spread(values: &[f64]) -> Value {
@@ -34,29 +29,20 @@ fn spread(values: &[f64]) -> Value {
 
 /// How often intervals held, people drawn anew for the interval of that.
 fn coverage(shares: &[f64]) -> Value {
-    let mut random = Random::new(1, 0xB007);
-    let [mean, low, high] = bootstrap(shares, |below| {
-        usize::try_from(random.bits() % below as u64).unwrap_or(0)
-    });
+    let [mean, low, high] = drawn(shares);
     json!({"share": mean, "low": low, "high": high})
-}
-
-/// A median of half widths.
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The errors of one measure over cases.
 fn errors(all: &[Stated]) -> Value {
     let off: Vec<f64> = all.iter().map(|s| s.value - s.truth).collect();
-    let mut widths: Vec<f64> = all.iter().map(|s| s.half_width).collect();
+    let widths: Vec<f64> = all.iter().map(|s| s.half_width).collect();
     let hits: Vec<f64> = all.iter().map(|s| f64::from(u8::from(s.inside))).collect();
     json!({
         "n": all.len(),
         "rms_error": rms(&off),
         "bias": mean(&off),
-        "median_half_width": median(&mut widths),
+        "median_half_width": median(widths).unwrap_or(f64::NAN),
         "inside": coverage(&hits),
     })
 }
@@ -147,27 +133,6 @@ fn bones(cases: &[&BoneCase]) -> Value {
     answer
 }
 
-/// A number to so many digits, or a dash.
-fn number(value: &Value, digits: usize) -> String {
-    value
-        .as_f64()
-        .map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}"))
-}
-
-fn inside(value: &Value) -> String {
-    let percent = |key: &str| {
-        value[key]
-            .as_f64()
-            .map_or_else(|| "-".to_owned(), |v| format!("{:.1}", 100.0 * v))
-    };
-    format!(
-        "{} % ({} to {})",
-        percent("share"),
-        percent("low"),
-        percent("high")
-    )
-}
-
 /// The table for people.
 pub(super) fn table(summary: &Value, generator: Generator) -> String {
     let mut text = String::new();
@@ -204,7 +169,7 @@ pub(super) fn table(summary: &Value, generator: Generator) -> String {
         text += &format!(
             "  bone or side not recognized: {}; surface within its interval: {}\n",
             of["not_recognized"],
-            inside(&of["surface_inside"])
+            percent(&of["surface_inside"])
         );
         text += &rows(of, false);
     }
@@ -221,7 +186,7 @@ pub(super) fn table(summary: &Value, generator: Generator) -> String {
             number(&malunion["length_mm"]["rms_error"], 2),
             number(&malunion["length_mm"]["bias"], 2),
             number(&malunion["predicted_rms_mm"]["rms"], 2),
-            inside(&malunion["surface_inside"])
+            percent(&malunion["surface_inside"])
         );
     }
     text += &format!(
@@ -247,7 +212,7 @@ fn rows(of: &Value, predicted: bool) -> String {
             number(&row["rms_error"], 2),
             number(&row["bias"], 2),
             number(&row["median_half_width"], 2),
-            inside(&row["inside"])
+            percent(&row["inside"])
         );
         if predicted {
             text += &format!(
