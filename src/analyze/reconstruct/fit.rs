@@ -223,19 +223,26 @@ pub(super) fn likeness(first: &[f32], second: &[f32]) -> f64 {
 
 /// The pixels within [`BAND`] of a bone's shadow.
 fn band(paths: &[f64]) -> Vec<bool> {
-    let side = FIELD_PIXELS;
     let lit: Vec<bool> = paths.iter().map(|path| *path > 0.1).collect();
-    let spread = |from: &[bool], step: usize, place: fn(usize) -> usize| -> Vec<bool> {
+    dilated(&lit, FIELD_PIXELS, BAND)
+}
+
+/// The pixels of an image within so many rows and columns of lit ones.
+pub(super) fn dilated(lit: &[bool], columns: usize, reach: usize) -> Vec<bool> {
+    let spread = |from: &[bool], step: usize, length: usize| -> Vec<bool> {
         (0..from.len())
-            .map(|index| {
-                let at = place(index);
-                let (low, high) = (at.saturating_sub(BAND), (at + BAND).min(side - 1));
-                (low..=high).any(|other| from[index - at * step + other * step])
+            .map(|pixel| {
+                let at = pixel / step % length;
+                let (low, high) = (at.saturating_sub(reach), (at + reach).min(length - 1));
+                (low..=high).any(|other| from[pixel - at * step + other * step])
             })
             .collect()
     };
-    let across = spread(&lit, 1, |index| index % FIELD_PIXELS);
-    spread(&across, side, |index| index / FIELD_PIXELS)
+    spread(
+        &spread(lit, 1, columns),
+        columns,
+        lit.len() / columns.max(1),
+    )
 }
 
 /// Correlation of two images' gradients (differences over `reach` pixels to each

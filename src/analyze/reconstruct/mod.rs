@@ -42,7 +42,7 @@ mod wrist;
 
 pub use fit::Fit;
 pub use from_views::{FromViews, from_views};
-pub use refinement::{Refined, Seen, refine_shape};
+pub use refinement::Refined;
 pub use refusal::Code;
 pub use shot::Shot;
 pub use wrist::WristModel;

@@ -68,9 +68,7 @@ impl Rim {
         normals: &[[f64; 3]],
         pose: &Rigid<Model, Detector>,
         camera: &Camera,
-        log_scale: f64,
     ) -> Vec<Edge> {
-        let grow = log_scale.exp();
         let source = pose.inverse().move_xyz(camera.source().xyz());
         let facing: Vec<f64> = vertices
             .iter()
@@ -90,11 +88,9 @@ impl Rim {
             };
             let place = pose.move_xyz(mix(vertices[a], vertices[b]));
             let normal = pose.rotate(vector::unit(mix(normals[a], normals[b])));
-            let Some(mut edge) = edge([a, b], share, place, normal, camera) else {
+            let Some(edge) = edge([a, b], share, place, normal, camera) else {
                 continue;
             };
-            edge.shadow = edge.shadow.map(|v| v * grow);
-            edge.slope = vector::scale(edge.slope, grow);
             #[allow(
                 clippy::cast_possible_truncation,
                 reason = "cells of a detector, tens of centimeters at most"

@@ -16,13 +16,13 @@ use nalgebra::DVector;
 
 use super::picture::Picture;
 use super::shading::Shading;
+use super::solve::Drawn;
 use super::solve::Normal;
 use super::solve::Problem;
 use super::solve::Stage;
-use super::solve::side_by_side;
-use super::synthesis::Shape;
 use super::unknowns::Unknowns;
 use crate::analyze::AnalyzeError;
+use crate::analyze::reconstruct::fit::dilated;
 use crate::anatomy::Bone;
 use crate::geometry::Point;
 use crate::radiography::Camera;
@@ -40,7 +40,7 @@ const END_MM: f64 = 6.0;
 
 /// What a view's simulated slopes are compared with, as long as the state is
 /// near the one at which it was made.
-pub(super) struct Wanted {
+struct Wanted {
     /// The pixels that count.
     pixels: Vec<usize>,
     /// The taken slopes in millimeters a pixel.
@@ -66,7 +66,7 @@ struct Compared {
 }
 
 /// What the model cannot follow, a view: an SD in millimeters a pixel.
-pub(super) type Misfits = Vec<f32>;
+type Misfits = Vec<f32>;
 
 /// Runs stages. The cost falls with every step that is taken.
 pub(super) fn tune(
@@ -77,17 +77,19 @@ pub(super) fn tune(
     for stage in stages {
         let active = problem.active(&unknowns, *stage);
         let mut damping = 1e-3;
-        let misfits = misfits(problem, &unknowns, stage.level)?;
+        let mut drawn = problem.drawn(&unknowns, stage.level)?;
+        let misfits = misfits(problem, &unknowns, stage.level, &drawn)?;
         for _ in 0..stage.steps {
-            let wanted = wanted(problem, &unknowns, stage.level, &misfits)?;
+            let wanted = wanted(problem, &unknowns, stage.level, &misfits, &drawn)?;
+            let found = all_compared(problem, &wanted, &drawn)?;
             let mut normal = normal(
                 problem,
                 &unknowns,
                 (stage.level, stage.modes.unwrap_or(0)),
-                &wanted,
+                (&drawn, &wanted, &found),
             )?;
             problem.with_prior(&unknowns, &mut normal);
-            let before = cost(problem, &unknowns, stage.level, &wanted)?;
+            let before = cost(problem, &unknowns, &found);
             let mut gain = 0.0;
             let mut moved = 0.0;
             for _ in 0..4 {
@@ -105,10 +107,11 @@ pub(super) fn tune(
                 };
                 let mut tried = unknowns.clone();
                 moved = tried.step(&active, &factor.solve(&right));
-                let after = cost(problem, &tried, stage.level, &wanted)?;
+                let then = problem.drawn(&tried, stage.level)?;
+                let after = cost(problem, &tried, &all_compared(problem, &wanted, &then)?);
                 if after < before {
                     gain = before - after;
-                    unknowns = tried;
+                    (unknowns, drawn) = (tried, then);
                     damping = (damping * 0.2).max(1e-6);
                     break;
                 }
@@ -122,62 +125,47 @@ pub(super) fn tune(
     Ok(unknowns)
 }
 
-/// The whole cost of a state: slopes and prior.
-fn cost(
+/// The whole cost of a state: prior and slopes.
+fn cost(problem: &Problem<'_>, unknowns: &Unknowns, found: &[Compared]) -> f64 {
+    let prior = problem.cost_of(unknowns);
+    found.iter().fold(prior, |sum, view| sum + view.cost)
+}
+
+/// Each view's picture against what is wanted there.
+fn all_compared(
     problem: &Problem<'_>,
-    unknowns: &Unknowns,
-    level: usize,
     wanted: &[Wanted],
-) -> Result<f64, AnalyzeError> {
-    let shape = problem.shape(unknowns)?;
-    let every: Vec<usize> = (0..problem.views.len()).collect();
-    let costs = side_by_side(&every, |view| {
-        let simulated = problem.picture(&shape, unknowns, *view, level)?;
-        Ok(compared(&wanted[*view], &simulated).cost)
-    });
-    let mut sum = problem.cost_of(unknowns);
-    for cost in costs {
-        sum += cost?;
-    }
-    Ok(sum)
+    drawn: &Drawn,
+) -> Result<Vec<Compared>, AnalyzeError> {
+    problem.each_view(|view| Ok(compared(&wanted[view], &drawn.pictures[view])))
 }
 
 /// What each view's slopes are compared with, at this state.
-pub(super) fn wanted(
+fn wanted(
     problem: &Problem<'_>,
     unknowns: &Unknowns,
     level: usize,
     misfits: &Misfits,
+    drawn: &Drawn,
 ) -> Result<Vec<Wanted>, AnalyzeError> {
-    let shape = problem.shape(unknowns)?;
-    let every: Vec<usize> = (0..problem.views.len()).collect();
-    side_by_side(&every, |view| {
-        let simulated = problem.picture(&shape, unknowns, *view, level)?;
-        Ok(wanted_of(
-            problem,
-            unknowns,
-            *view,
-            level,
-            &simulated,
-            misfits[*view],
-        ))
+    problem.each_view(|view| {
+        let simulated = &drawn.pictures[view];
+        let misfit = misfits[view];
+        Ok(wanted_of(problem, unknowns, view, level, simulated, misfit))
     })
-    .into_iter()
-    .collect()
 }
 
 /// How far slopes are apart in each view at this state, in the usual place.
-pub(super) fn misfits(
+fn misfits(
     problem: &Problem<'_>,
     unknowns: &Unknowns,
     level: usize,
+    drawn: &Drawn,
 ) -> Result<Misfits, AnalyzeError> {
-    let shape = problem.shape(unknowns)?;
-    let every: Vec<usize> = (0..problem.views.len()).collect();
-    side_by_side(&every, |view| {
-        let simulated = problem.picture(&shape, unknowns, *view, level)?;
-        let wanted = wanted_of(problem, unknowns, *view, level, &simulated, 1.0);
-        let found = compared(&wanted, &simulated);
+    problem.each_view(|view| {
+        let simulated = &drawn.pictures[view];
+        let wanted = wanted_of(problem, unknowns, view, level, simulated, 1.0);
+        let found = compared(&wanted, simulated);
         let mut sizes: Vec<f32> = found.lack.iter().map(|l| l[0].hypot(l[1])).collect();
         if sizes.is_empty() {
             return Ok(1.0);
@@ -187,38 +175,45 @@ pub(super) fn misfits(
         // The median length of two normal numbers is 1.18 of their SD.
         Ok((*median / 1.18).max(1e-3))
     })
-    .into_iter()
-    .collect()
+}
+
+/// The normal equations of all numbers at the end, without the prior, and what
+/// the worst view's slopes lack in the usual place.
+pub(super) fn at_end(
+    problem: &Problem<'_>,
+    unknowns: &Unknowns,
+    level: usize,
+) -> Result<(Normal, f32), AnalyzeError> {
+    let drawn = problem.drawn(unknowns, level)?;
+    let misfits = misfits(problem, unknowns, level, &drawn)?;
+    let wanted = wanted(problem, unknowns, level, &misfits, &drawn)?;
+    let found = all_compared(problem, &wanted, &drawn)?;
+    let all = (&drawn, &wanted[..], &found[..]);
+    let normal = normal(problem, unknowns, (level, usize::MAX), all)?;
+    Ok((normal, misfits.into_iter().fold(0.0, f32::max)))
 }
 
 /// The normal equations of all numbers, without the prior.
-pub(super) fn normal(
+fn normal(
     problem: &Problem<'_>,
     unknowns: &Unknowns,
     (level, modes): (usize, usize),
-    wanted: &[Wanted],
+    (drawn, wanted, found): (&Drawn, &[Wanted], &[Compared]),
 ) -> Result<Normal, AnalyzeError> {
-    let shape = problem.shape(unknowns)?;
-    let every: Vec<usize> = (0..problem.views.len()).collect();
-    let parts = side_by_side(&every, |view| {
-        of_view(
-            problem,
-            &shape,
+    let parts = problem.each_view(|view| {
+        let camera = problem.views[view].levels[level].camera;
+        let shading = Shading::of(problem, &drawn.shape, unknowns, view, &camera, modes)?;
+        let simulated = &drawn.pictures[view];
+        Ok(of_view(
             unknowns,
-            *view,
-            (level, modes),
-            &wanted[*view],
-        )
-    });
-    let count = unknowns.count();
-    let mut normal = Normal {
-        matrix: DMatrix::zeros(count, count),
-        right: DVector::zeros(count),
-        rms_mm: 0.0,
-        weight: 0.0,
-    };
-    for part in parts {
-        let (numbers, matrix, right) = part?;
+            shading,
+            simulated,
+            &wanted[view],
+            &found[view],
+        ))
+    })?;
+    let mut normal = Normal::zeros(unknowns.count());
+    for (numbers, matrix, right) in parts {
         for (i, a) in numbers.iter().enumerate() {
             normal.right[*a] += f64::from(right[i]);
             for (j, b) in numbers.iter().enumerate() {
@@ -232,17 +227,13 @@ pub(super) fn normal(
 type Part = (Vec<usize>, DMatrix<f32>, DVector<f32>);
 
 fn of_view(
-    problem: &Problem<'_>,
-    shape: &Shape,
     unknowns: &Unknowns,
-    view: usize,
-    (level, modes): (usize, usize),
+    shading: Shading,
+    simulated: &Picture,
     wanted: &Wanted,
-) -> Result<Part, AnalyzeError> {
-    let camera = problem.views[view].levels[level].camera;
-    let simulated = problem.picture(shape, unknowns, view, level)?;
-    let found = compared(wanted, &simulated);
-    let shading = Shading::of(problem, shape, unknowns, view, &camera, modes)?;
+    found: &Compared,
+) -> Part {
+    let camera = simulated.camera;
     let (columns, stride) = (camera.columns as usize, shading.numbers.len());
     // One more number: the scale, by which every place moves from the middle.
     let known = stride + 1;
@@ -250,7 +241,7 @@ fn of_view(
     let mut rows = DMatrix::<f32>::zeros(count, 2 * wanted.pixels.len());
     let mut lack = DVector::<f32>::zeros(2 * wanted.pixels.len());
     let at = |pixel: usize| &shading.slopes[pixel * stride..(pixel + 1) * stride];
-    let scaled = |pixel: usize| scale_slope(&simulated, pixel, columns);
+    let scaled = |pixel: usize| scale_slope(simulated, pixel, columns);
     for (k, pixel) in wanted.pixels.iter().enumerate() {
         let root = found.weight[k].sqrt();
         for (way, step) in [1, columns].into_iter().enumerate() {
@@ -272,7 +263,7 @@ fn of_view(
     let (matrix, right) = without_patterns(&matrix, &right, known);
     let mut numbers = shading.numbers;
     numbers.push(unknowns.count() - 1);
-    Ok((numbers, matrix, right))
+    (numbers, matrix, right)
 }
 
 /// The equations of the first numbers when the rest takes its best values
@@ -336,7 +327,7 @@ fn wanted_of(
     let camera = &taken.camera;
     let (columns, rows) = (camera.columns as usize, camera.rows as usize);
     let last = last_row(problem, unknowns, view, camera);
-    let near = around(simulated, columns, rows, last);
+    let near = around(simulated, columns, last);
     let mut given = vec![[0.0_f32; 2]; near.len()];
     let mut made = vec![[0.0_f32; 2]; near.len()];
     let mut pixels = Vec::new();
@@ -489,19 +480,10 @@ fn last_row(problem: &Problem<'_>, unknowns: &Unknowns, view: usize, camera: &Ca
 }
 
 /// The pixels at and around a simulated bone, above a row.
-fn around(simulated: &Picture, columns: usize, rows: usize, last: usize) -> Vec<bool> {
+fn around(simulated: &Picture, columns: usize, last: usize) -> Vec<bool> {
     let reach = (AROUND_MM / simulated.camera.pixel_spacing_mm[0]).round() as usize;
     let lit: Vec<bool> = simulated.values.iter().map(|v| *v > 0.05).collect();
-    let spread = |from: &[bool], along: usize, length: usize| -> Vec<bool> {
-        (0..from.len())
-            .map(|pixel| {
-                let at = pixel / along % length;
-                let (low, high) = (at.saturating_sub(reach), (at + reach).min(length - 1));
-                (low..=high).any(|other| from[pixel - at * along + other * along])
-            })
-            .collect()
-    };
-    let mut near = spread(&spread(&lit, 1, columns), columns, rows);
+    let mut near = dilated(&lit, columns, reach);
     near.iter_mut()
         .skip(last * columns)
         .for_each(|n| *n = false);

@@ -29,9 +29,9 @@ mod unknowns;
 
 use picture::Picture;
 use posterior::Posterior;
+use solve::Basis;
 use solve::Problem;
 use solve::Stage;
-use solve::side_by_side;
 use unknowns::Unknowns;
 
 use crate::analyze::AnalyzeError;
@@ -87,7 +87,7 @@ const PRIOR_WEIGHT: f64 = 0.01;
 
 /// One view as it is refined against: of a right wrist, bone bright.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub(super) struct Seen {
     projection: Projection,
     camera: Camera,
     oid_mm: f64,
@@ -98,8 +98,7 @@ pub struct Seen {
 
 impl Seen {
     /// Looks at pixels, row after row, bone bright, of a right wrist.
-    #[must_use]
-    pub fn new(projection: Projection, camera: Camera, pixels: &[f32]) -> Self {
+    pub(super) fn new(projection: Projection, camera: Camera, pixels: &[f32]) -> Self {
         let levels = LEVELS_MM.map(|mm| Picture::coarser(pixels, camera, mm));
         let noise = [levels[0].noise(), levels[1].noise()];
         Self {
@@ -116,9 +115,6 @@ impl Seen {
 /// What a refinement found.
 #[derive(Debug, Clone)]
 pub struct Refined {
-    /// Both bones of a right arm in the radius' frame, the ulna as the first
-    /// view shows it.
-    pub forearm: Forearm<Model>,
     /// Each bone in its own frame, as `poses` lead it.
     pub own: Forearm<Model>,
     /// Where each bone lies, a view each: of `own`'s meshes.
@@ -137,8 +133,6 @@ pub struct Refined {
     /// What the slopes of the worst view lack in the usual place, in millimeters of
     /// bone a pixel.
     pub misfit: f64,
-    /// The logarithm of the scale.
-    pub log_scale: f64,
 }
 
 /// Fits the model to views. `starts` may say where the radius lies in each view;
@@ -146,25 +140,21 @@ pub struct Refined {
 ///
 /// # Errors
 /// [`AnalyzeError`] for a mesh or an exposure that cannot be.
-pub fn refine_shape(
+pub(super) fn refine_shape(
     model: &ForearmModel,
     views: &[Seen],
     scale_sd: f64,
     starts: &[Option<Rigid<Model, Detector>>],
 ) -> Result<Option<Refined>, AnalyzeError> {
-    let every: Vec<usize> = (0..views.len()).collect();
-    let alone = side_by_side(&every, |view| {
-        one_view(
-            model,
-            &views[*view],
-            scale_sd,
-            starts.get(*view).copied().flatten(),
-        )
-    });
-    let problem = Problem::new(model, views, scale_sd);
+    let basis = Basis::new(model);
+    let problem = Problem::new(&basis, views, scale_sd);
+    let alone = problem.each_view(|view| {
+        let start = starts.get(view).copied().flatten();
+        one_view(&problem.of(view), start)
+    })?;
     let mut unknowns = Unknowns::mean(model, &[]);
     for found in alone {
-        let Some(found) = found? else {
+        let Some(found) = found else {
             return Ok(None);
         };
         unknowns.views.extend(found.views);
@@ -176,7 +166,7 @@ pub fn refine_shape(
     }
     let unknowns = problem.run(unknowns, &TOGETHER)?;
     let mut unknowns = gradient::tune(&problem, unknowns, &ROUGH)?;
-    for view in every {
+    for view in 0..views.len() {
         let before = fit(&problem, &unknowns, view)?;
         if before < POOR
             && let Some(placed) = looked_again(&problem, &unknowns, view, before)?
@@ -191,19 +181,15 @@ pub fn refine_shape(
 
 /// Finds the forearm in one view by itself, with its size.
 fn one_view(
-    model: &ForearmModel,
-    view: &Seen,
-    scale_sd: f64,
+    problem: &Problem<'_>,
     start: Option<Rigid<Model, Detector>>,
 ) -> Result<Option<Unknowns>, AnalyzeError> {
-    let views = std::slice::from_ref(view);
-    let problem = Problem::new(model, views, scale_sd);
     let starts = match start {
-        Some(radius) => vec![Unknowns::mean(model, &[radius])],
-        None => start::search(&problem, 0, &start::sizes(&problem))?
+        Some(radius) => vec![Unknowns::mean(problem.model, &[radius])],
+        None => start::search(problem, 0, &start::sizes(problem))?
             .into_iter()
             .map(|start| {
-                let mut unknowns = Unknowns::mean(model, &[start.radius]);
+                let mut unknowns = Unknowns::mean(problem.model, &[start.radius]);
                 unknowns.shape = start.shape;
                 unknowns
             })
@@ -212,7 +198,7 @@ fn one_view(
     let mut best: Option<(f64, Unknowns)> = None;
     for start in starts {
         let unknowns = problem.run(start, &ALONE)?;
-        let worth = worth(&problem, &unknowns, 0)?;
+        let worth = worth(problem, &unknowns, 0)?;
         if best.as_ref().is_none_or(|(least, _)| worth > *least) {
             best = Some((worth, unknowns));
         }
@@ -228,8 +214,7 @@ fn looked_again(
     view: usize,
     before: f64,
 ) -> Result<Option<unknowns::Placed>, AnalyzeError> {
-    let views = std::slice::from_ref(&problem.views[view]);
-    let alone = Problem::new(problem.model, views, problem.scale_sd);
+    let alone = problem.of(view);
     let shapes = std::slice::from_ref(&unknowns.shape);
     let mut best: Option<(f64, unknowns::Placed)> = None;
     for start in start::search(&alone, 0, shapes)? {
@@ -276,7 +261,6 @@ fn report(problem: &Problem<'_>, unknowns: &Unknowns) -> Result<Option<Refined>,
         problem.model.bone(bone).mean().with_vertices(vertices)
     };
     Ok(Some(Refined {
-        forearm: posterior::forearm(problem, unknowns, 0)?,
         own: Forearm {
             radius: own(Bone::Radius)?,
             ulna: own(Bone::Ulna)?,
@@ -290,6 +274,5 @@ fn report(problem: &Problem<'_>, unknowns: &Unknowns) -> Result<Option<Refined>,
         measure_sigma: slopes.map(|slope| posterior.sigma(&slope)),
         fit,
         misfit,
-        log_scale: unknowns.log_scale,
     }))
 }

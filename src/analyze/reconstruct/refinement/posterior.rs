@@ -5,9 +5,7 @@ use nalgebra::Cholesky;
 use nalgebra::DVector;
 use nalgebra::Dyn;
 
-use super::gradient::misfits;
-use super::gradient::normal;
-use super::gradient::wanted;
+use super::gradient::at_end;
 use super::solve::Problem;
 use super::solve::Stage;
 use super::synthesis::Shape;
@@ -47,14 +45,11 @@ impl<'a> Posterior<'a> {
         unknowns: &Unknowns,
         stage: Stage,
     ) -> Result<Option<(Self, f64)>, AnalyzeError> {
-        let misfits = misfits(problem, unknowns, stage.level)?;
-        let wanted = wanted(problem, unknowns, stage.level, &misfits)?;
-        let mut normal = normal(problem, unknowns, (stage.level, usize::MAX), &wanted)?;
-        let misfit = f64::from(misfits.iter().copied().fold(0.0, f32::max));
+        let (mut normal, misfit) = at_end(problem, unknowns, stage.level)?;
         normal.matrix /= TOGETHER * TOGETHER;
         problem.with_prior(unknowns, &mut normal);
         let factor = normal.matrix.cholesky();
-        Ok(factor.map(|factor| (Self { problem, factor }, misfit)))
+        Ok(factor.map(|factor| (Self { problem, factor }, f64::from(misfit))))
     }
 
     /// The SD of a linear function of the numbers.
@@ -102,7 +97,7 @@ impl<'a> Posterior<'a> {
 }
 
 /// Both bones as right ones in the radius' frame, as a view shows them lying.
-pub(super) fn forearm(
+fn forearm(
     problem: &Problem<'_>,
     unknowns: &Unknowns,
     view: usize,

@@ -200,7 +200,7 @@ impl Shading {
                 };
                 let pose = unknowns.pose(problem.model, view, bone);
                 let mean = problem.model.bone(bone).mean();
-                let mesh = placed(mean, vertices, &pose, camera, unknowns.log_scale)?;
+                let mesh = placed(mean, vertices, &pose, camera)?;
                 shading.add(&sheet, &mesh, camera)?;
             }
         }
@@ -274,6 +274,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::analyze::reconstruct::refinement::Seen;
+    use crate::analyze::reconstruct::refinement::solve::Basis;
     use crate::anatomy::ForearmModel;
     use crate::radiography::Projection;
 
@@ -293,7 +294,8 @@ mod tests {
             camera,
             &vec![0.0; 260 * 200],
         )];
-        let problem = Problem::new(&model, &views, 0.01);
+        let basis = Basis::new(&model);
+        let problem = Problem::new(&basis, &views, 0.01);
         let pose = Projection::PosteroAnterior.pose([0.05, 0.1, -0.1, -8.0, 3.0, -40.0]);
         let mut unknowns = Unknowns::mean(&model, &[pose]);
         unknowns.views[0].seat = [0.01, 0.02, 0.1, 0.3, -0.2, 0.4];

@@ -3,6 +3,7 @@
 
 use nalgebra::DMatrix;
 use nalgebra::DVector;
+use rayon::prelude::*;
 
 use super::Seen;
 use super::edges::Edge;
@@ -45,10 +46,8 @@ const STILL: f64 = 4e-3;
 /// All that does not change while solving.
 pub(super) struct Problem<'a> {
     pub model: &'a ForearmModel,
+    pub basis: &'a Basis<'a>,
     pub views: &'a [Seen],
-    rims: [Rim; 2],
-    /// Precision of the shape's numbers over people.
-    prior: DMatrix<f64>,
     /// SD of the logarithm of the scale.
     pub scale_sd: f64,
 }
@@ -69,33 +68,84 @@ pub(super) struct Stage {
 /// The edges of a bone and where each was found.
 type Looked = (Vec<Edge>, Vec<Found>);
 
-/// What the edges of all views say of the unknowns.
+/// Normal equations of all numbers.
 pub(super) struct Normal {
     pub matrix: DMatrix<f64>,
     pub right: DVector<f64>,
-    /// Root of the weighted mean square of the gaps, and the weights' sum.
-    pub rms_mm: f64,
-    pub weight: f64,
 }
 
-impl<'a> Problem<'a> {
-    pub(super) fn new(model: &'a ForearmModel, views: &'a [Seen], scale_sd: f64) -> Self {
+impl Normal {
+    pub(super) fn zeros(count: usize) -> Self {
+        Self {
+            matrix: DMatrix::zeros(count, count),
+            right: DVector::zeros(count),
+        }
+    }
+}
+
+/// What is known of all people, whatever the views.
+pub(super) struct Basis<'a> {
+    model: &'a ForearmModel,
+    rims: [Rim; 2],
+    /// Precision of the shape's numbers over people.
+    prior: DMatrix<f64>,
+}
+
+impl<'a> Basis<'a> {
+    pub(super) fn new(model: &'a ForearmModel) -> Self {
         let count = model.seat_range().start;
-        let correlation = model
-            .correlation()
-            .view((0, 0), (count, count))
-            .into_owned();
+        let correlation = model.correlation().view((0, 0), (count, count));
         let prior = correlation
-            .clone()
+            .into_owned()
             .cholesky()
             .map_or_else(|| DMatrix::identity(count, count), |c| c.inverse());
         Self {
             model,
-            views,
             rims: Bone::ALL.map(|bone| Rim::of(model.bone(bone))),
             prior,
+        }
+    }
+}
+
+/// The simulated pictures of one state.
+pub(super) struct Drawn {
+    pub shape: Shape,
+    /// A view each.
+    pub pictures: Vec<Picture>,
+}
+
+impl<'a> Problem<'a> {
+    pub(super) fn new(basis: &'a Basis<'a>, views: &'a [Seen], scale_sd: f64) -> Self {
+        Self {
+            model: basis.model,
+            basis,
+            views,
             scale_sd,
         }
+    }
+
+    /// The same of one of the views alone.
+    pub(super) fn of(&self, view: usize) -> Self {
+        Self {
+            views: &self.views[view..=view],
+            ..*self
+        }
+    }
+
+    /// Does something with each view, side by side, results in order.
+    pub(super) fn each_view<R: Send>(
+        &self,
+        act: impl Fn(usize) -> Result<R, AnalyzeError> + Send + Sync,
+    ) -> Result<Vec<R>, AnalyzeError> {
+        let done: Vec<_> = (0..self.views.len()).into_par_iter().map(act).collect();
+        done.into_iter().collect()
+    }
+
+    /// Draws all views of a state.
+    pub(super) fn drawn(&self, unknowns: &Unknowns, level: usize) -> Result<Drawn, AnalyzeError> {
+        let shape = self.shape(unknowns)?;
+        let pictures = self.each_view(|view| self.picture(&shape, unknowns, view, level))?;
+        Ok(Drawn { shape, pictures })
     }
 
     pub(super) fn shape(&self, unknowns: &Unknowns) -> Result<Shape, AnalyzeError> {
@@ -126,12 +176,11 @@ impl<'a> Problem<'a> {
         let simulated = self.picture(shape, unknowns, view, stage.level)?;
         let of = |k: usize, bone: Bone| {
             let pose = unknowns.pose(self.model, view, bone);
-            let edges = self.rims[k].seen(
+            let edges = self.basis.rims[k].seen(
                 &shape.vertices[k],
                 &shape.normals[k],
                 &pose,
                 &taken.camera,
-                unknowns.log_scale,
             );
             let noise = seen.noise[stage.level];
             let found = find(&edges, taken, &simulated, noise, stage.reach_mm);
@@ -143,19 +192,13 @@ impl<'a> Problem<'a> {
     /// The normal equations of all numbers, without the prior.
     pub(super) fn normal(&self, unknowns: &Unknowns, stage: Stage) -> Result<Normal, AnalyzeError> {
         let shape = self.shape(unknowns)?;
-        let every: Vec<usize> = (0..self.views.len()).collect();
-        let found = side_by_side(&every, |view| self.found(&shape, unknowns, *view, stage));
+        let found = self.each_view(|view| self.found(&shape, unknowns, view, stage))?;
         let count = unknowns.count();
-        let mut normal = Normal {
-            matrix: DMatrix::zeros(count, count),
-            right: DVector::zeros(count),
-            rms_mm: 0.0,
-            weight: 0.0,
-        };
+        let mut normal = Normal::zeros(count);
         let mut row = DVector::zeros(count);
         let a_point = SPACING_MM / ALONG_MM / (EDGE_MM * EDGE_MM);
         for (view, both) in found.into_iter().enumerate() {
-            for (bone, (edges, found)) in Bone::ALL.into_iter().zip(both?) {
+            for (bone, (edges, found)) in Bone::ALL.into_iter().zip(both) {
                 for (edge, found) in edges.iter().zip(&found) {
                     if found.weight <= 0.0 {
                         continue;
@@ -166,13 +209,10 @@ impl<'a> Problem<'a> {
                     unknowns.row(self.model, (view, bone), edge, &mut row);
                     normal.matrix.syger(weight, &row, &row, 1.0);
                     normal.right.axpy(weight * found.offset_mm, &row, 1.0);
-                    normal.rms_mm += weight * found.offset_mm * found.offset_mm;
-                    normal.weight += weight;
                 }
             }
         }
         normal.matrix.fill_upper_triangle_with_lower_triangle();
-        normal.rms_mm = (normal.rms_mm / normal.weight.max(1e-12)).sqrt();
         Ok(normal)
     }
 
@@ -180,20 +220,33 @@ impl<'a> Problem<'a> {
     pub(super) fn with_prior(&self, unknowns: &Unknowns, normal: &mut Normal) {
         let shape = unknowns.shape.len();
         let z = DVector::from_column_slice(&unknowns.shape);
-        let pull = &self.prior * z;
+        let pull = &self.basis.prior * z;
         for i in 0..shape {
             normal.right[i] -= pull[i];
             for j in 0..shape {
-                normal.matrix[(i, j)] += self.prior[(i, j)];
+                normal.matrix[(i, j)] += self.basis.prior[(i, j)];
             }
         }
-        let mut add = |at: usize, sd: f64, off: f64| {
+        for Pull { at, sd, off } in self.pulls(unknowns) {
             normal.matrix[(at, at)] += 1.0 / (sd * sd);
             normal.right[at] -= off / (sd * sd);
-        };
-        for (view, placed) in unknowns.views.iter().enumerate() {
+        }
+    }
+
+    /// What the prior costs: half of the sum of squares in SDs.
+    pub(super) fn cost_of(&self, unknowns: &Unknowns) -> f64 {
+        let z = DVector::from_column_slice(&unknowns.shape);
+        let shape = z.dot(&(&self.basis.prior * &z));
+        let pulls = self.pulls(unknowns).into_iter();
+        0.5 * pulls.fold(shape, |sum, Pull { sd, off, .. }| sum + (off / sd).powi(2))
+    }
+
+    /// What is known of each number but the shape's before looking.
+    fn pulls(&self, unknowns: &Unknowns) -> Vec<Pull> {
+        let mut pulls = Vec::new();
+        let mut add = |at: usize, sd: f64, off: f64| pulls.push(Pull { at, sd, off });
+        for (view, (placed, seen)) in unknowns.views.iter().zip(self.views).enumerate() {
             let at = unknowns.view_at(view);
-            let seen = &self.views[view];
             let nominal = seen.projection.vector_of(&placed.radius);
             // The turn from nominal; small enough for its numbers to add.
             for (axis, (turn, sd)) in nominal.iter().zip(turn_sd(seen)).enumerate() {
@@ -203,41 +256,14 @@ impl<'a> Problem<'a> {
             add(at + 4, PLACE_MM, nominal[4]);
             add(at + 5, DEPTH_MM, nominal[5] + seen.oid_mm);
             for (k, (own, seat)) in SEAT_SD.iter().zip(placed.seat).enumerate() {
-                let sd = own.hypot(self.model.seat_sd()[k]);
-                add(at + 6 + k, sd, seat);
+                add(at + 6 + k, own.hypot(self.model.seat_sd()[k]), seat);
             }
         }
-        for (bone, cortex) in unknowns.cortex.iter().enumerate() {
-            for (k, t) in cortex.iter().enumerate() {
-                add(unknowns.cortex_at(bone) + k, CORTEX_SD, *t);
-            }
+        for (k, t) in unknowns.cortex.iter().flatten().enumerate() {
+            add(unknowns.cortex_at(0) + k, CORTEX_SD, *t);
         }
-        let last = unknowns.count() - 1;
-        add(last, self.scale_sd, unknowns.log_scale);
-    }
-
-    /// What the prior costs: half of the sum of squares in SDs.
-    pub(super) fn cost_of(&self, unknowns: &Unknowns) -> f64 {
-        let z = DVector::from_column_slice(&unknowns.shape);
-        let mut sum = z.dot(&(&self.prior * &z));
-        let mut add = |sd: f64, off: f64| sum += (off / sd).powi(2);
-        for (placed, seen) in unknowns.views.iter().zip(self.views) {
-            let nominal = seen.projection.vector_of(&placed.radius);
-            for (turn, sd) in nominal.iter().zip(turn_sd(seen)) {
-                add(sd, *turn);
-            }
-            add(PLACE_MM, nominal[3]);
-            add(PLACE_MM, nominal[4]);
-            add(DEPTH_MM, nominal[5] + seen.oid_mm);
-            for (k, (own, seat)) in SEAT_SD.iter().zip(placed.seat).enumerate() {
-                add(own.hypot(self.model.seat_sd()[k]), seat);
-            }
-        }
-        for t in unknowns.cortex.iter().flatten() {
-            add(CORTEX_SD, *t);
-        }
-        add(self.scale_sd, unknowns.log_scale);
-        0.5 * sum
+        add(unknowns.count() - 1, self.scale_sd, 0.0);
+        pulls
     }
 
     /// The numbers that a stage moves.
@@ -287,31 +313,16 @@ impl<'a> Problem<'a> {
     }
 }
 
+/// How far a number is from where the prior would have it, and its SD there.
+struct Pull {
+    at: usize,
+    sd: f64,
+    off: f64,
+}
+
 const fn turn_sd(seen: &Seen) -> [f64; 3] {
     match seen.projection {
         Projection::PosteroAnterior => TURN[0],
         Projection::Lateral => TURN[1],
     }
-}
-
-/// Does something with each of a few things, a thread each, results in order.
-pub(super) fn side_by_side<T: Sync, R: Send>(
-    things: &[T],
-    act: impl Fn(&T) -> Result<R, AnalyzeError> + Sync,
-) -> Vec<Result<R, AnalyzeError>> {
-    let act = &act;
-    std::thread::scope(|threads| {
-        let running: Vec<_> = things
-            .iter()
-            .map(|thing| threads.spawn(move || act(thing)))
-            .collect();
-        running
-            .into_iter()
-            .map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
-    })
 }

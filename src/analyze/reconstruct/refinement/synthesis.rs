@@ -63,8 +63,8 @@ impl Shape {
         for (k, bone) in Bone::ALL.into_iter().enumerate() {
             let pose = unknowns.pose(model, view, bone);
             let mean = model.bone(bone).mean();
-            let outside = placed(mean, &self.vertices[k], &pose, &camera, unknowns.log_scale)?;
-            let inside = placed(mean, &self.inside[k], &pose, &camera, unknowns.log_scale)?;
+            let outside = placed(mean, &self.vertices[k], &pose, &camera)?;
+            let inside = placed(mean, &self.inside[k], &pose, &camera)?;
             paths.add(&outside, [1.0])?;
             paths.add(&inside, [INSIDE - 1.0])?;
         }
@@ -72,30 +72,15 @@ impl Shape {
     }
 }
 
-/// A surface before the detector. The scale makes its shadow larger about the
-/// middle of the image: done by enlarging the object about the source's foot
-/// only where the camera is centered, so it is done on the shadow's scale here.
+/// A surface before the detector, none of it behind.
 pub(super) fn placed(
     mean: &SurfaceMesh<Model>,
     vertices: &[[f64; 3]],
     pose: &Rigid<Model, Detector>,
     camera: &Camera,
-    log_scale: f64,
 ) -> Result<SurfaceMesh<Detector>, AnalyzeError> {
-    let grow = log_scale.exp();
     let [px, py] = camera.principal_point_mm;
     let mut places: Vec<[f64; 3]> = vertices.iter().map(|v| pose.move_xyz(*v)).collect();
-    if (grow - 1.0).abs() > 1e-9 {
-        for place in &mut places {
-            // Shadows scale about the image's middle when the place does so in
-            // its own plane, about where that plane sees the middle.
-            let ahead = (place[2] + camera.sid_mm) / camera.sid_mm;
-            let middle = [px - px * ahead, py - py * ahead];
-            for axis in 0..2 {
-                place[axis] = middle[axis] + (place[axis] - middle[axis]) * grow;
-            }
-        }
-    }
     let lowest = places.iter().fold(f64::MIN, |most, v| most.max(v[2]));
     let lift = lowest + CLEARANCE_MM;
     if lift > 0.0 {

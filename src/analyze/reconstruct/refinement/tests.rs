@@ -88,7 +88,9 @@ fn a_person_of_the_model_is_found_from_nothing() {
         );
     }
     assert!(found.fit.iter().all(|fit| *fit > 0.9), "{:?}", found.fit);
-    let true_measures = posterior::read(&Problem::new(&model, &views, 0.01), &person, 0).unwrap();
+    let basis = Basis::new(&model);
+    let problem = Problem::new(&basis, &views, 0.01);
+    let true_measures = posterior::read(&problem, &person, 0).unwrap();
     for (k, (measure, value)) in found.measures.iter().enumerate() {
         let gap = (value - true_measures.get(measure)).abs();
         assert!(
@@ -129,7 +131,7 @@ fn an_edge_moves_with_each_number_as_its_row_says() {
     for (k, bone) in Bone::ALL.into_iter().enumerate() {
         let rim = edges::Rim::of(model.bone(bone));
         let pose = person.pose(&model, 1, bone);
-        let seen = rim.seen(&shape.vertices[k], &shape.normals[k], &pose, &camera, 0.0);
+        let seen = rim.seen(&shape.vertices[k], &shape.normals[k], &pose, &camera);
         assert!(seen.len() > 150, "{}", seen.len());
         let mut row = nalgebra::DVector::zeros(person.count());
         for edge in seen.iter().step_by(40) {

@@ -4,7 +4,9 @@
 //! The numbers in order: shape (size, the radius' modes, the ulna's), then for
 //! each view six of the forearm (turn about the joint, shift; detector's frame)
 //! and six of the ulna's seat (turn about its pivot, shift; model's frame), then
-//! the modes of both cortices' thickness, then the logarithm of the scale.
+//! the modes of both cortices' thickness, then the logarithm of the
+//! scale: it cannot be told from size and depth, so it is never stepped and only
+//! makes them less sure.
 
 use nalgebra::DVector;
 
@@ -42,8 +44,6 @@ pub(super) struct Unknowns {
     pub views: Vec<Placed>,
     /// The modes of the cortex' thickness, radius and ulna.
     pub cortex: [Vec<f64>; 2],
-    /// The image's millimeters are larger than life by its exponential.
-    pub log_scale: f64,
 }
 
 /// The motion of a seat's six numbers.
@@ -66,7 +66,6 @@ impl Unknowns {
             shape: vec![0.0; model.seat_range().start],
             views: placed.collect(),
             cortex: Bone::ALL.map(|bone| vec![0.0; model.cortex(bone).modes()]),
-            log_scale: 0.0,
         }
     }
 
@@ -212,7 +211,6 @@ impl Unknowns {
                 *t = (*t + whole[at + k]).clamp(-FARTHEST, FARTHEST);
             }
         }
-        self.log_scale += whole.last().copied().unwrap_or(0.0);
         largest
     }
 }
