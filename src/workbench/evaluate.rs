@@ -1,7 +1,7 @@
 //! `bonebox evaluate CASES`: judges reconstructions of case folders (`pa.dcm`,
 //! perhaps `lateral.dcm` and `oblique.dcm`; `radius.stl`, `ulna.stl` and
 //! `truth.json`). What reconstructs is handed a folder that holds only the
-//! X-rays; the truth is opened afterwards, by [`super::judge::wrist`], which
+//! X-rays; the truth is opened afterwards, by [`super::judge`], which
 //! cannot name what reconstructs.
 
 use std::fs;
@@ -14,14 +14,14 @@ use serde_json::json;
 
 use super::evaluate_summary::summary;
 use super::evaluate_summary::table;
+use super::judge::Answer;
 use super::judge::Apart;
-use super::judge::wrist::Answer;
-use super::judge::wrist::Found;
-use super::judge::wrist::Known;
-use super::judge::wrist::MeasureScore;
-use super::judge::wrist::Null;
-use super::judge::wrist::Score;
-use super::judge::wrist::score;
+use super::judge::Found;
+use super::judge::Known;
+use super::judge::MeasureScore;
+use super::judge::Null;
+use super::judge::Score;
+use super::judge::score;
 use super::solve::chain;
 use super::solve::say;
 use super::{Verdict, WorkbenchError, write_file, write_json};
@@ -252,8 +252,8 @@ fn row(case: &Case) -> Value {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::workbench::judge::wrist::Interval;
-    use crate::workbench::judge::wrist::Reconstructed;
+    use crate::workbench::judge::Interval;
+    use crate::workbench::judge::Reconstructed;
 
     /// Three cases whose truth is the model's mean: one reconstructed as it is,
     /// one shifted, one refused. What reconstructs sees X-rays alone.

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::evaluate::Case;
 use super::judge::Apart;
-use super::judge::wrist::BoneScore;
-use super::judge::wrist::MeasureScore;
+use super::judge::BoneScore;
+use super::judge::MeasureScore;
 use super::statistics::drawn;
 use super::statistics::mean;
 use super::statistics::median;

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use super::evaluate::EvaluateArgs;
 use super::evaluate::run_with;
-use super::judge::wrist::Answer;
-use super::judge::wrist::Found;
-use super::judge::wrist::Interval;
-use super::judge::wrist::Reconstructed;
+use super::judge::Answer;
+use super::judge::Found;
+use super::judge::Interval;
+use super::judge::Reconstructed;
 use super::solve::chain;
 use super::{Verdict, WorkbenchError};
 use crate::analyze::FromViews;

@@ -2,7 +2,25 @@
 //! and whether the stated uncertainty holds. It knows nothing of how the surface
 //! was fitted (`tests/house.rs` sees to it).
 
-pub mod wrist;
+mod covered;
+mod known;
+mod null;
+#[cfg(test)]
+mod rods;
+mod said;
+mod wrist;
+
+pub use known::JudgeError;
+pub use known::Known;
+pub use null::Null;
+pub use said::Answer;
+pub use said::Found;
+pub use said::Interval;
+pub use said::Reconstructed;
+pub use wrist::BoneScore;
+pub use wrist::MeasureScore;
+pub use wrist::Score;
+pub use wrist::score;
 
 use crate::geometry::Deviation;
 use crate::geometry::Given;

@@ -1,0 +1,63 @@
+//! What a reconstruction says of a case, in the truth's frame: the PA detector's,
+//! hand toward negative y.
+
+use crate::anatomy::Measure;
+use crate::anatomy::Side;
+use crate::geometry::Given;
+use crate::geometry::Rigid;
+use crate::geometry::SurfaceMesh;
+
+/// A bone as it was reconstructed (or as the null model has it).
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its surface.
+    pub surface: SurfaceMesh<Given>,
+    /// Vertices of the lid over its cut.
+    pub lid: Vec<bool>,
+    /// Vertices of its joint surface.
+    pub joint: Vec<bool>,
+    /// One stated SD at each vertex, along its normal, in millimeters.
+    pub sigma_mm: Vec<f64>,
+}
+
+impl Found {
+    pub(super) fn moved(&self, motion: &Rigid<Given, Given>) -> Self {
+        Self {
+            surface: self.surface.moved(motion),
+            ..self.clone()
+        }
+    }
+}
+
+/// A measure as it was stated, with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// Which one.
+    pub measure: Measure,
+    /// Its value.
+    pub value: f64,
+    /// The interval's ends.
+    pub low: f64,
+    /// See `low`.
+    pub high: f64,
+}
+
+/// What a reconstruction says of a case.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// It has bones.
+    Bones(Box<Reconstructed>),
+    /// It refuses, with this code.
+    Refused(String),
+}
+
+/// Reconstructed bones.
+#[derive(Debug, Clone)]
+pub struct Reconstructed {
+    /// The arm that it took it for.
+    pub side: Side,
+    /// In the order of [`Bone::ALL`].
+    pub bones: [Found; 2],
+    /// What it states.
+    pub measures: Vec<Interval>,
+}
