@@ -16,12 +16,14 @@ use super::evaluate_summary::summary;
 use super::evaluate_summary::table;
 use super::judge::Answer;
 use super::judge::Apart;
+use super::judge::Baselines;
 use super::judge::Found;
 use super::judge::Known;
 use super::judge::MeasureScore;
 use super::judge::Null;
 use super::judge::Score;
 use super::judge::score;
+use super::nearest;
 use super::solve::chain;
 use super::solve::say;
 use super::{Verdict, WorkbenchError, write_file, write_json};
@@ -52,6 +54,10 @@ pub struct EvaluateArgs {
     /// Keeps the reconstructed bones as `DIR/NAME/radius.stl` and `ulna.stl`.
     #[arg(long)]
     pub write: Option<PathBuf>,
+    /// Among how many of the people that the shape model was learned from the
+    /// nearest one is looked up; all of them take minutes to draw.
+    #[arg(long, default_value_t = nearest::FEW, value_parser = clap::value_parser!(u64).range(0..=nearest::LEARNED))]
+    pub nearest: u64,
 }
 
 /// Judges what `reconstruct` makes of all cases, and prints what it found.
@@ -63,18 +69,21 @@ pub(super) fn run_with(
     model: &ForearmModel,
     reconstruct: &(dyn Fn(&Path) -> Result<Answer, WorkbenchError> + Sync),
 ) -> Result<Verdict, WorkbenchError> {
-    let null = null(model).map_err(|error| WorkbenchError::Step(chain(&error)))?;
+    let beside = Baselines {
+        null: null(model).map_err(|error| WorkbenchError::Step(chain(&error)))?,
+        library: nearest::library(args.nearest)?,
+    };
     let cases = folders(&args.cases)?;
     let work = tempfile::tempdir()
         .map_err(|error| WorkbenchError::Step(format!("making a folder for X-rays: {error}")))?;
     let judged = judged(
         &cases,
-        &null,
+        &beside,
         work.path(),
         args.write.as_deref(),
         reconstruct,
     )?;
-    let summary = summary(&judged);
+    let summary = summary(&judged, args.nearest);
     if args.json != Path::new("-") {
         say(&table(&summary))?;
     }
@@ -126,7 +135,7 @@ fn folders(cases: &Path) -> Result<Vec<PathBuf>, WorkbenchError> {
 /// fails (a refusal is an answer, no failure).
 fn judged(
     cases: &[PathBuf],
-    null: &Null,
+    beside: &Baselines,
     work: &Path,
     write: Option<&Path>,
     reconstruct: &(dyn Fn(&Path) -> Result<Answer, WorkbenchError> + Sync),
@@ -145,7 +154,7 @@ fn judged(
             let known = Known::open(case).map_err(|error| WorkbenchError::Step(chain(&error)))?;
             Ok(Case {
                 name: name.into_owned(),
-                score: score(&answer, &known, null),
+                score: score(&answer, &known, beside),
             })
         })
         .collect()
@@ -235,6 +244,8 @@ fn row(case: &Case) -> Value {
             "joint_rms_aligned_mm": joint(&own.aligned),
             "null_rms_aligned_mm": of(&own.null, |a| a.rms_mm),
             "null_joint_rms_aligned_mm": joint(&own.null),
+            "nearest_rms_aligned_mm": of(&own.nearest, |a| a.rms_mm),
+            "nearest_joint_rms_aligned_mm": joint(&own.nearest),
             // The share of the surface that lies within its stated interval.
             "interval_hit": of(&own.aligned, |a| a.inside),
             "interval_hit_given": of(&own.given, |a| a.inside),
@@ -261,6 +272,10 @@ mod tests {
     fn cases_are_judged_and_the_truth_is_kept_away() {
         let model = ForearmModel::shipped().unwrap();
         let null = null(&model).unwrap();
+        let beside = Baselines {
+            null: null.clone(),
+            library: nearest::library(1).unwrap(),
+        };
         let tilt = null.measures[1].1;
         let place = tempfile::tempdir().unwrap();
         let [cases, work, out] = ["cases", "work", "out"].map(|name| place.path().join(name));
@@ -304,13 +319,16 @@ mod tests {
             })))
         };
         let found = folders(&cases).unwrap();
-        let judged = judged(&found, &null, &work, Some(&out), &reconstruct).unwrap();
-        let summary = summary(&judged);
+        let judged = judged(&found, &beside, &work, Some(&out), &reconstruct).unwrap();
+        let summary = summary(&judged, 1);
         let all = answer(&judged, &summary);
         let of = |case: usize, key: &str| all["cases"][case]["radius"][key].as_f64();
         assert!(of(0, "rms_mm").unwrap() < 1e-3 && of(2, "rms_aligned_mm").unwrap() < 0.02);
         assert!(of(2, "rms_mm").unwrap() > 0.5 && of(1, "rms_mm").is_none());
         assert!(of(1, "null_rms_aligned_mm").unwrap() < 0.05);
+        // Nobody is the mean; a refused case has nobody nearest.
+        assert!(of(0, "nearest_rms_aligned_mm").unwrap() > 0.1);
+        assert_eq!(of(1, "nearest_rms_aligned_mm"), None);
         assert_eq!(all["cases"][1]["refused"], "no_wrist");
         assert_eq!(all["cases"][0]["refused"], Value::Null);
         let measures = |case: usize| &all["cases"][case]["measures"]["volar_tilt_deg"];

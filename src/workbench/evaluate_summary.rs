@@ -55,15 +55,16 @@ fn coverage(shares: &[f64]) -> Value {
     json!({"n": shares.len(), "share": mean, "low": low, "high": high})
 }
 
-/// All figures.
+/// All figures. The nearest one was looked up among `people`.
 #[must_use]
-pub fn summary(cases: &[Case]) -> Value {
+pub fn summary(cases: &[Case], people: u64) -> Value {
     let refused = cases.iter().filter(|c| c.score.refused.is_some()).count();
     let sides: Vec<bool> = cases.iter().filter_map(|c| c.score.side_right).collect();
     let mut answer = json!({
         "cases": cases.len(),
         "refused": refused,
         "side_wrong": sides.iter().filter(|right| !**right).count(),
+        "nearest_of": people,
     });
     for (number, bone) in Bone::ALL.into_iter().enumerate() {
         let own: Vec<&BoneScore> = cases.iter().map(|c| &c.score.bones[number]).collect();
@@ -86,11 +87,11 @@ fn of_bone(all: &[&BoneScore]) -> Value {
         let values = all.iter().filter_map(|b| pick(&part(b)?));
         values.collect::<Vec<f64>>()
     };
-    let [given, aligned, null]: [fn(&BoneScore) -> Option<Apart>; 3] =
-        [|b| b.given, |b| b.aligned, |b| b.null];
+    let [given, aligned, null, nearest]: [fn(&BoneScore) -> Option<Apart>; 4] =
+        [|b| b.given, |b| b.aligned, |b| b.null, |b| b.nearest];
     let rms: fn(&Apart) -> Option<f64> = |a| Some(a.rms_mm);
     let joint: fn(&Apart) -> Option<f64> = |a| a.joint_rms_mm;
-    let (mine, nulls) = (each(aligned, rms), each(null, rms));
+    let (mine, nulls, looked_up) = (each(aligned, rms), each(null, rms), each(nearest, rms));
     // Of the same cases: those that were not refused.
     let beside: Vec<f64> = all
         .iter()
@@ -111,7 +112,10 @@ fn of_bone(all: &[&BoneScore]) -> Value {
         "joint_rms_aligned_mm": spread(&each(aligned, joint)),
         "null_rms_aligned_mm": spread(&nulls),
         "null_joint_rms_aligned_mm": spread(&each(null, joint)),
+        "nearest_rms_aligned_mm": spread(&looked_up),
+        "nearest_joint_rms_aligned_mm": spread(&each(nearest, joint)),
         "over_null": mean(&mine) / mean(&beside),
+        "over_nearest": mean(&mine) / mean(&looked_up),
         "interval_hit": coverage(&each(aligned, |a| Some(a.inside))),
         "interval_hit_given": coverage(&each(given, |a| Some(a.inside))),
     })
@@ -194,6 +198,11 @@ pub fn table(summary: &Value) -> String {
                 "null_joint_rms_aligned_mm",
                 "null model's joint surface, mm",
             ),
+            ("nearest_rms_aligned_mm", "nearest training shape, mm"),
+            (
+                "nearest_joint_rms_aligned_mm",
+                "nearest training shape's joint, mm",
+            ),
         ] {
             let cell = |part: &str| number(&of[key][part], 3);
             line(format!(
@@ -207,8 +216,11 @@ pub fn table(summary: &Value) -> String {
             ));
         }
         line(format!(
-            "  {} x the null model; surface within its interval: {}",
+            "  {} x the null model, {} x the nearest of {} training shapes; surface within its \
+             interval: {}",
             number(&of["over_null"], 2),
+            number(&of["over_nearest"], 2),
+            summary["nearest_of"],
             percent(&of["interval_hit"])
         ));
     }

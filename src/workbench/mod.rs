@@ -20,6 +20,7 @@ pub mod invented;
 pub mod judge;
 pub mod mesh;
 pub mod model_error;
+pub(crate) mod nearest;
 pub(crate) mod opening;
 pub mod packed;
 pub mod send;

@@ -4,6 +4,7 @@
 
 mod covered;
 mod known;
+mod library;
 mod null;
 #[cfg(test)]
 mod rods;
@@ -12,11 +13,13 @@ mod wrist;
 
 pub use known::JudgeError;
 pub use known::Known;
+pub use library::Library;
 pub use null::Null;
 pub use said::Answer;
 pub use said::Found;
 pub use said::Interval;
 pub use said::Reconstructed;
+pub use wrist::Baselines;
 pub use wrist::BoneScore;
 pub use wrist::MeasureScore;
 pub use wrist::Score;

@@ -62,3 +62,10 @@ pub(super) fn found(surface: SurfaceMesh<Given>) -> Found {
         surface,
     }
 }
+
+/// Its vertices as a library holds them.
+#[allow(clippy::cast_possible_truncation, reason = "tests")]
+pub(super) fn single(mesh: &SurfaceMesh<Given>) -> Vec<[f32; 3]> {
+    let places = mesh.vertices().iter();
+    places.map(|place| place.map(|v| v as f32)).collect()
+}

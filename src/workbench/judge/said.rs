@@ -56,7 +56,7 @@ pub enum Answer {
 pub struct Reconstructed {
     /// The arm that it took it for.
     pub side: Side,
-    /// In the order of [`Bone::ALL`].
+    /// In the order of [`crate::anatomy::Bone::ALL`].
     pub bones: [Found; 2],
     /// What it states.
     pub measures: Vec<Interval>,

@@ -1,15 +1,25 @@
 //! One wrist judged: what a reconstruction says, beside the truth that lay in
 //! the case's folder and beside a null model that knows only how wide the
-//! radius is.
+//! radius is, and beside the nearest shape that the model was learned from.
 
 use serde::Serialize;
 
 use super::Answer;
 use super::Apart;
 use super::Known;
+use super::Library;
 use super::Null;
 use super::covered::Covered;
 use crate::anatomy::Measure;
+
+/// What is judged beside a reconstruction, on the same cases.
+#[derive(Debug, Clone)]
+pub struct Baselines {
+    /// Says the same of everybody.
+    pub null: Null,
+    /// Looks the nearest person up; of nobody, it is not judged.
+    pub library: Library,
+}
 
 /// How one bone came out.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -20,6 +30,9 @@ pub struct BoneScore {
     pub aligned: Option<Apart>,
     /// The null model, laid on the truth.
     pub null: Option<Apart>,
+    /// The training shape that is nearest to the reconstructed one, laid on the
+    /// truth.
+    pub nearest: Option<Apart>,
 }
 
 /// How one measure came out.
@@ -51,7 +64,7 @@ pub struct Score {
     pub refused: Option<String>,
     /// Whether the arm was told right.
     pub side_right: Option<bool>,
-    /// In the order of [`Bone::ALL`].
+    /// In the order of [`crate::anatomy::Bone::ALL`].
     pub bones: [BoneScore; 2],
     /// Of the measures whose truth is told.
     pub measures: Vec<MeasureScore>,
@@ -59,25 +72,30 @@ pub struct Score {
 
 /// Judges one case.
 #[must_use]
-pub fn score(answer: &Answer, known: &Known, null: &Null) -> Score {
+pub fn score(answer: &Answer, known: &Known, beside: &Baselines) -> Score {
     let (bones, refused) = match answer {
         Answer::Bones(bones) => (Some(bones), None),
         Answer::Refused(code) => (None, Some(code.clone())),
     };
-    let sized = null.sized(known);
+    let sized = beside.null.sized(known);
     let one = |number: usize| {
         let truth = Covered::of(&known.bones[number]);
         let found = bones.map(|b| &b.bones[number]);
         let null = &sized[number];
+        let nearest = bones.and_then(|b| {
+            let library = &beside.library;
+            library.nearest(number, b.side, &b.bones[number])
+        });
         BoneScore {
             given: found.and_then(|f| truth.compare(f)),
             aligned: found.and_then(|f| truth.compare(&truth.aligned(f))),
             null: truth.compare(&truth.aligned(&truth.brought(null))),
+            nearest: nearest.and_then(|n| truth.compare(&truth.aligned(&n))),
         }
     };
     let measures = known.measures.iter().map(|(measure, truth)| {
         let stated = bones.and_then(|b| b.measures.iter().find(|m| m.measure == *measure));
-        let middle = null.measures.iter().find(|(m, _)| m == measure);
+        let middle = beside.null.measures.iter().find(|(m, _)| m == measure);
         MeasureScore {
             measure: *measure,
             value: stated.map(|s| s.value),
@@ -104,6 +122,7 @@ mod tests {
     use super::super::Reconstructed;
     use super::super::rods::found;
     use super::super::rods::rod;
+    use super::super::rods::single;
     use super::*;
     use crate::anatomy::Side;
     use crate::geometry::Given;
@@ -118,10 +137,17 @@ mod tests {
         }
     }
 
-    fn null() -> Null {
-        Null {
-            bones: [found(rod(80.0, 6.0)), found(rod(80.0, 3.0))],
-            measures: vec![(Measure::VolarTilt, 11.0)],
+    /// The mean, and two people of whom the second is the one looked for.
+    fn beside() -> Baselines {
+        let person = |more: f64| [6.0, 3.0].map(|w| single(&rod(80.0, w + more)));
+        Baselines {
+            null: Null {
+                bones: [found(rod(80.0, 6.0)), found(rod(80.0, 3.0))],
+                measures: vec![(Measure::VolarTilt, 11.0)],
+            },
+            library: Library {
+                people: vec![person(2.0), person(0.3)],
+            },
         }
     }
 
@@ -142,7 +168,7 @@ mod tests {
                 }],
             }));
             let known = known(rod(true_length, 6.0), rod(true_length, 3.0));
-            let judged = score(&answer, &known, &null());
+            let judged = score(&answer, &known, &beside());
             assert_eq!(judged.side_right, Some(false));
             for bone in judged.bones {
                 let (given, aligned) = (bone.given.unwrap(), bone.aligned.unwrap());
@@ -151,6 +177,8 @@ mod tests {
                 assert!(aligned.joint_rms_mm.unwrap() < 0.12);
                 assert!(aligned.inside > 0.99);
                 assert!(bone.null.unwrap().rms_mm < 0.15, "{:?}", bone.null);
+                let nearest = bone.nearest.unwrap().rms_mm;
+                assert!((0.02..0.3).contains(&nearest), "{nearest}");
             }
             let [tilt, variance] = judged.measures.as_slice() else {
                 unreachable!("two are told");
@@ -168,10 +196,10 @@ mod tests {
             mesh.with_vertices(places).unwrap()
         };
         let known = known(larger(rod(80.0, 6.0)), larger(rod(80.0, 3.0)));
-        let judged = score(&Answer::Refused("no_wrist".into()), &known, &null());
+        let judged = score(&Answer::Refused("no_wrist".into()), &known, &beside());
         assert_eq!(judged.refused.as_deref(), Some("no_wrist"));
         for bone in judged.bones {
-            assert!(bone.given.is_none() && bone.aligned.is_none());
+            assert!(bone.given.is_none() && bone.aligned.is_none() && bone.nearest.is_none());
             let rms = bone.null.unwrap().rms_mm;
             assert!(rms < 0.25, "{rms}");
         }
