@@ -20,6 +20,7 @@ mod reconstruct;
 pub use previews::previews;
 pub use reconstruct::{BoneModel, Code, Fit, Shot, WristModel, reconstruct};
 pub use reconstruct::{FromViews, Refined, from_views};
+pub use reconstruct::{Lines, silhouette};
 
 /// Why a study could not be analyzed. What an image itself lacks is no error
 /// but a refusal, see [`Code`].

@@ -9,9 +9,11 @@ use std::path::Path;
 mod calibration;
 mod codestream;
 mod decode;
+mod letters;
 mod mha;
 mod preview;
 mod shaded;
+mod sheet;
 mod tags;
 mod volume;
 
@@ -19,6 +21,7 @@ pub use calibration::{Calibration, Grade, Spacing};
 pub use decode::{DECODABLE, read_radiograph};
 pub use preview::{gray_png, percentiles, preview};
 pub use shaded::{Look, Pane, Shaded};
+pub use sheet::Placed;
 pub use tags::{BodyPart, ImageTags, Side, View, read_tags};
 pub use volume::Volume;
 

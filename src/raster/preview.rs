@@ -57,11 +57,25 @@ pub fn percentiles(pixels: &[f32], low: f64, high: f64) -> (f32, f32) {
 /// [`RasterError::Encode`].
 #[allow(
     clippy::cast_possible_truncation,
+    reason = "a side is at most what was asked for"
+)]
+pub fn preview(radiograph: &Radiograph, longer_side: u32) -> Result<Vec<u8>, RasterError> {
+    let (gray, [width, height]) = shrunk(radiograph, longer_side);
+    let mut png = Cursor::new(Vec::new());
+    PngEncoder::new(&mut png)
+        .write_image(&gray, width as u32, height as u32, ExtendedColorType::L8)
+        .map_err(|source| RasterError::Encode { source })?;
+    Ok(png.into_inner())
+}
+
+/// The gray values of [`preview`], with width and height.
+#[allow(
+    clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
     reason = "positions lie inside the picture, values are clamped to 0..255"
 )]
-pub fn preview(radiograph: &Radiograph, longer_side: u32) -> Result<Vec<u8>, RasterError> {
+pub(super) fn shrunk(radiograph: &Radiograph, longer_side: u32) -> (Vec<u8>, [usize; 2]) {
     let (rows, columns) = (radiograph.rows() as usize, radiograph.columns() as usize);
     let longer = rows.max(columns);
     let limit = (longer_side.max(1) as usize).min(longer);
@@ -90,11 +104,7 @@ pub fn preview(radiograph: &Radiograph, longer_side: u32) -> Result<Vec<u8>, Ras
                 .clamp(0.0, 255.0) as u8
         }));
     }
-    let mut png = Cursor::new(Vec::new());
-    PngEncoder::new(&mut png)
-        .write_image(&gray, width as u32, height as u32, ExtendedColorType::L8)
-        .map_err(|source| RasterError::Encode { source })?;
-    Ok(png.into_inner())
+    (gray, [width, height])
 }
 
 /// Draws values row by row as PNG, 16-bit gray, zero and less black, the

@@ -44,9 +44,9 @@ pub type Pane = [usize; 4];
 /// A picture of surfaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shaded {
-    width: usize,
-    height: usize,
-    pixels: Vec<u8>,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) pixels: Vec<u8>,
 }
 
 impl Shaded {

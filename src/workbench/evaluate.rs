@@ -12,6 +12,8 @@ use rayon::prelude::*;
 use serde_json::Value;
 use serde_json::json;
 
+use super::evaluate_picture::Judged;
+use super::evaluate_picture::draw;
 use super::evaluate_summary::summary;
 use super::evaluate_summary::table;
 use super::judge::Answer;
@@ -51,9 +53,13 @@ pub struct EvaluateArgs {
     /// Writes every case as JSON (`-`: standard output).
     #[arg(long)]
     pub json: PathBuf,
-    /// Keeps the reconstructed bones as `DIR/NAME/radius.stl` and `ulna.stl`.
+    /// Keeps the reconstructed bones as `DIR/NAME/radius.stl` and `ulna.stl`,
+    /// with a picture of each case beside them, `case.png`.
     #[arg(long)]
     pub write: Option<PathBuf>,
+    /// Draws each case into this folder, as `NAME.png`.
+    #[arg(long)]
+    pub pictures: Option<PathBuf>,
     /// Among how many of the people that the shape model was learned from the
     /// nearest one is looked up; all of them take minutes to draw.
     #[arg(long, default_value_t = nearest::FEW, value_parser = clap::value_parser!(u64).range(0..=nearest::LEARNED))]
@@ -79,8 +85,11 @@ pub(super) fn run_with(
     let judged = judged(
         &cases,
         &beside,
-        work.path(),
-        args.write.as_deref(),
+        &Places {
+            work: work.path(),
+            write: args.write.as_deref(),
+            pictures: args.pictures.as_deref(),
+        },
         reconstruct,
     )?;
     let summary = summary(&judged, args.nearest);
@@ -127,8 +136,17 @@ fn folders(cases: &Path) -> Result<Vec<PathBuf>, WorkbenchError> {
     Ok(found)
 }
 
-/// Judges what `reconstruct` makes of each case's X-rays. `work` is an empty
-/// folder for their copies; bones are kept below `write`.
+/// Folders that are written to.
+struct Places<'a> {
+    /// An empty one for copies of the X-rays.
+    work: &'a Path,
+    /// Bones are kept below it, with a picture of the case.
+    write: Option<&'a Path>,
+    /// Pictures of cases are put here.
+    pictures: Option<&'a Path>,
+}
+
+/// Judges what `reconstruct` makes of each case's X-rays.
 ///
 /// # Errors
 /// [`WorkbenchError`] where a file cannot be read or written, or `reconstruct`
@@ -136,8 +154,7 @@ fn folders(cases: &Path) -> Result<Vec<PathBuf>, WorkbenchError> {
 fn judged(
     cases: &[PathBuf],
     beside: &Baselines,
-    work: &Path,
-    write: Option<&Path>,
+    places: &Places<'_>,
     reconstruct: &(dyn Fn(&Path) -> Result<Answer, WorkbenchError> + Sync),
 ) -> Result<Vec<Case>, WorkbenchError> {
     cases
@@ -145,19 +162,53 @@ fn judged(
         .map(|case| {
             let name = case.file_name().unwrap_or_default().to_string_lossy();
             // Another name: a case's own may tell who was invented.
-            let alone = work.join(Digest::of(name.as_bytes()).hex());
+            let alone = places.work.join(Digest::of(name.as_bytes()).hex());
             alone_with_xrays(case, &alone)?;
             let answer = reconstruct(&alone)?;
-            if let (Some(out), Answer::Bones(bones)) = (write, &answer) {
+            if let (Some(out), Answer::Bones(bones)) = (places.write, &answer) {
                 keep(&out.join(name.as_ref()), &bones.bones)?;
             }
             let known = Known::open(case).map_err(|error| WorkbenchError::Step(chain(&error)))?;
+            let score = score(&answer, &known, beside);
+            let judged = Judged {
+                folder: case,
+                name: &name,
+                answer: &answer,
+                known: &known,
+                score: &score,
+            };
+            places.picture(&judged)?;
             Ok(Case {
                 name: name.into_owned(),
-                score: score(&answer, &known, beside),
+                score,
             })
         })
         .collect()
+}
+
+impl Places<'_> {
+    /// Draws a case where pictures are wanted.
+    fn picture(&self, judged: &Judged<'_>) -> Result<(), WorkbenchError> {
+        let beside_bones = self.write.map(|out| out.join(judged.name).join("case.png"));
+        let together = self
+            .pictures
+            .map(|out| out.join(format!("{}.png", judged.name)));
+        let wanted: Vec<PathBuf> = beside_bones.into_iter().chain(together).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let png = draw(judged)?;
+        for path in wanted {
+            make(path.parent().unwrap_or(Path::new(".")))?;
+            write_file(&path, &png)?;
+        }
+        Ok(())
+    }
+}
+
+fn make(folder: &Path) -> Result<(), WorkbenchError> {
+    fs::create_dir_all(folder)
+        .map_err(|error| WorkbenchError::Step(format!("making {}: {error}", folder.display())))
 }
 
 fn alone_with_xrays(case: &Path, alone: &Path) -> Result<(), WorkbenchError> {
@@ -175,8 +226,7 @@ fn alone_with_xrays(case: &Path, alone: &Path) -> Result<(), WorkbenchError> {
 }
 
 fn keep(folder: &Path, bones: &[Found; 2]) -> Result<(), WorkbenchError> {
-    fs::create_dir_all(folder)
-        .map_err(|error| WorkbenchError::Step(format!("making {}: {error}", folder.display())))?;
+    make(folder)?;
     for (bone, found) in Bone::ALL.into_iter().zip(bones) {
         let header = format!("reconstructed {}. {NOTICE_EN}", bone.name());
         let path = folder.join(format!("{}.stl", bone.name()));
@@ -263,8 +313,53 @@ fn row(case: &Case) -> Value {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::phantom::Take;
+    use crate::radiography::Photometric;
+    use crate::workbench::dx;
+    use crate::workbench::dx::DxImage;
+    use crate::workbench::dx::Intent;
+    use crate::workbench::invented::Identity;
     use crate::workbench::judge::Interval;
     use crate::workbench::judge::Reconstructed;
+
+    /// An X-ray of nothing, as bright as this.
+    fn xray(value: u16) -> Vec<u8> {
+        let image = DxImage {
+            pixels: &[value; 64 * 48],
+            rows: 64,
+            columns: 48,
+            spacing_mm: [2.0; 2],
+            source_detector_mm: 1100.0,
+            object_detector_mm: 40.0,
+            take: Take::PosteroAnterior,
+            intent: Intent::Presentation,
+            model: "test",
+            side: Side::Right,
+            photometric: Photometric::Monochrome2,
+        };
+        dx::write(&image, &Identity::invented(1)).unwrap()
+    }
+
+    /// Writes a case of each name, whose truth is the mean, with an X-ray of its
+    /// own brightness.
+    fn written<const N: usize>(cases: &Path, null: &Null, names: [&str; N]) -> [Vec<u8>; N] {
+        let mut value = 0;
+        names.map(|name| {
+            let folder = cases.join(name);
+            fs::create_dir_all(&folder).unwrap();
+            value += 100;
+            let image = xray(value);
+            fs::write(folder.join("pa.dcm"), &image).unwrap();
+            for (bone, found) in Bone::ALL.into_iter().zip(&null.bones) {
+                let file = folder.join(format!("{}.stl", bone.name()));
+                fs::write(file, found.surface.to_stl("truth")).unwrap();
+            }
+            let tilt = null.measures[1].1;
+            let truth = json!({"side": "R", "measures": {"volar_tilt_deg": tilt}});
+            fs::write(folder.join("truth.json"), truth.to_string()).unwrap();
+            image
+        })
+    }
 
     /// Three cases whose truth is the model's mean: one reconstructed as it is,
     /// one shifted, one refused. What reconstructs sees X-rays alone.
@@ -279,29 +374,18 @@ mod tests {
         let tilt = null.measures[1].1;
         let place = tempfile::tempdir().unwrap();
         let [cases, work, out] = ["cases", "work", "out"].map(|name| place.path().join(name));
-        for name in ["exact", "refused", "shifted"] {
-            let folder = cases.join(name);
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join("pa.dcm"), name).unwrap();
-            for (bone, found) in Bone::ALL.into_iter().zip(&null.bones) {
-                let file = folder.join(format!("{}.stl", bone.name()));
-                fs::write(file, found.surface.to_stl("truth")).unwrap();
-            }
-            let truth = json!({"side": "R", "measures": {"volar_tilt_deg": tilt}});
-            fs::write(folder.join("truth.json"), truth.to_string()).unwrap();
-        }
+        let [_, refused, shifted] = written(&cases, &null, ["exact", "refused", "shifted"]);
         let reconstruct = |folder: &Path| {
             let held: Vec<_> = fs::read_dir(folder)
                 .unwrap()
                 .map(|e| e.unwrap().file_name())
                 .collect();
             assert_eq!(held, ["pa.dcm"]);
-            let name = fs::read_to_string(folder.join("pa.dcm")).unwrap();
-            let away = match name.as_str() {
-                "refused" => return Ok(Answer::Refused("no_wrist".into())),
-                "shifted" => 2.0,
-                _ => 0.0,
-            };
+            let given = fs::read(folder.join("pa.dcm")).unwrap();
+            if given == refused {
+                return Ok(Answer::Refused("no_wrist".into()));
+            }
+            let away = if given == shifted { 2.0 } else { 0.0 };
             let by = Rigid::<Given, Given>::from_rotation_vector([0.0; 3], [0.0, 0.0, away]);
             let bones = null.bones.clone().map(|found| Found {
                 surface: found.surface.moved(&by),
@@ -316,10 +400,16 @@ mod tests {
                     low: tilt + away - 1.0,
                     high: tilt + away + 1.0,
                 }],
+                outlines: Default::default(),
             })))
         };
         let found = folders(&cases).unwrap();
-        let judged = judged(&found, &beside, &work, Some(&out), &reconstruct).unwrap();
+        let places = Places {
+            work: &work,
+            write: Some(&out),
+            pictures: None,
+        };
+        let judged = judged(&found, &beside, &places, &reconstruct).unwrap();
         let summary = summary(&judged, 1);
         let all = answer(&judged, &summary);
         let of = |case: usize, key: &str| all["cases"][case]["radius"][key].as_f64();
@@ -343,7 +433,11 @@ mod tests {
             0.5
         );
         assert!(table(&summary).contains("3 cases, 1 refused"));
-        assert!(out.join("shifted/ulna.stl").is_file() && !out.join("refused").exists());
+        assert!(out.join("shifted/ulna.stl").is_file());
+        assert!(!out.join("refused/ulna.stl").exists());
+        for name in ["exact", "refused", "shifted"] {
+            assert!(out.join(name).join("case.png").is_file(), "{name}");
+        }
         assert!(folders(&work.join("nowhere")).is_err() && folders(place.path()).is_err());
     }
 }

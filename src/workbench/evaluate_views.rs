@@ -39,7 +39,7 @@ fn reconstructed(folder: &Path, model: &ForearmModel) -> Result<Answer, Workbenc
     images.sort();
     let found = from_views(&images, model).map_err(|e| WorkbenchError::Step(chain(&e)))?;
     Ok(match found {
-        Ok(found) => Answer::Bones(Box::new(stated(&found, model))),
+        Ok(found) => Answer::Bones(Box::new(stated(&found, model)?)),
         Err(reasons) => {
             let codes: Vec<String> = reasons.into_iter().map(|reason| reason.code).collect();
             Answer::Refused(codes.join(" "))
@@ -48,7 +48,11 @@ fn reconstructed(folder: &Path, model: &ForearmModel) -> Result<Answer, Workbenc
 }
 
 /// What was found, as the judge reads it.
-fn stated(found: &FromViews, model: &ForearmModel) -> Reconstructed {
+fn stated(found: &FromViews, model: &ForearmModel) -> Result<Reconstructed, WorkbenchError> {
+    let outlines = |view: usize| {
+        let lines = found.outlines(view);
+        lines.map_err(|error| WorkbenchError::Step(chain(&error)))
+    };
     let bones = Bone::ALL.map(|bone| {
         let own = model.bone(bone);
         Found {
@@ -60,7 +64,8 @@ fn stated(found: &FromViews, model: &ForearmModel) -> Reconstructed {
     });
     let sigmas = found.refined.measure_sigma;
     let measures = found.refined.measures.iter().zip(sigmas);
-    Reconstructed {
+    Ok(Reconstructed {
+        outlines: [outlines(0)?, outlines(1)?],
         side: found.side,
         bones,
         measures: measures
@@ -71,5 +76,5 @@ fn stated(found: &FromViews, model: &ForearmModel) -> Reconstructed {
                 high: value + 1.96 * sigma,
             })
             .collect(),
-    }
+    })
 }

@@ -11,6 +11,7 @@ pub mod deidentify;
 pub mod drr;
 pub mod dx;
 pub mod evaluate;
+pub(crate) mod evaluate_picture;
 pub mod evaluate_shape;
 pub mod evaluate_summary;
 pub mod evaluate_views;

@@ -17,6 +17,7 @@ use crate::anatomy::Forearm;
 use crate::anatomy::ForearmModel;
 use crate::anatomy::Side as Arm;
 use crate::geometry::Detector;
+use crate::radiography::Camera;
 use crate::raster::Side;
 use crate::study::Refusal;
 
@@ -33,6 +34,9 @@ pub struct FromViews {
     pub bones: Forearm<Detector>,
     /// What was found, as of a right arm.
     pub refined: Refined,
+    /// What took the PA and the lateral image, turned left to right for a left
+    /// arm: as of a right one, as `refined.poses`.
+    pub cameras: [Camera; 2],
 }
 
 /// Reconstructs the wrist that some images show, the PA and the lateral of one
@@ -95,5 +99,6 @@ pub fn from_views(
         side,
         bones,
         refined,
+        cameras: shots.each_ref().map(|shot| shot.camera),
     }))
 }

@@ -42,6 +42,7 @@ mod wrist;
 
 pub use fit::Fit;
 pub use from_views::{FromViews, from_views};
+pub use outline::{Lines, silhouette};
 pub use refinement::Refined;
 pub use refusal::Code;
 pub use shot::Shot;

@@ -4,12 +4,16 @@
 use std::collections::BTreeMap;
 
 use super::fit::{before_detector, shadow};
+use super::from_views::FromViews;
 use super::shot::Shot;
 use crate::analyze::AnalyzeError;
+use crate::anatomy::Bone;
+use crate::anatomy::Side as Arm;
 use crate::geometry::Detector;
 use crate::geometry::Model;
 use crate::geometry::Rigid;
 use crate::geometry::SurfaceMesh;
+use crate::radiography::Camera;
 
 /// The grid on which the shadow is traced: 160 mm around the image's middle.
 const PIXEL_MM: f64 = 0.4;
@@ -19,7 +23,7 @@ const PIXELS: u32 = 400;
 const THRESHOLD_MM: f64 = 0.3;
 
 /// Closed lines of (column, row), the first point not repeated.
-pub(super) type Lines = Vec<Vec<[f64; 2]>>;
+pub type Lines = Vec<Vec<[f64; 2]>>;
 
 /// The outline of one bone as it is said to lie in a view, in pixels of the
 /// image as it was taken (whole numbers are pixel centers), to 0.1 pixel. Empty
@@ -33,20 +37,56 @@ pub(super) fn outline(
     pose: &Rigid<Model, Detector>,
 ) -> Result<Lines, AnalyzeError> {
     let lying = before_detector(bone, pose, shot.camera)?;
-    let Some(paths) = shadow(&lying, shot.camera, PIXEL_MM, PIXELS) else {
-        return Ok(Vec::new());
+    Ok(around(&lying, shot.camera, |pixel| shot.as_taken(pixel)))
+}
+
+impl FromViews {
+    /// The outlines of radius and ulna in one of its views, as [`silhouette`].
+    ///
+    /// # Errors
+    /// [`AnalyzeError::Geometry`].
+    pub fn outlines(&self, view: usize) -> Result<[Lines; 2], AnalyzeError> {
+        let camera = self.cameras[view];
+        let last = f64::from(camera.columns) - 1.0;
+        let as_taken = |[column, row]: [f64; 2]| match self.side {
+            Arm::Right => [column, row],
+            Arm::Left => [last - column, row],
+        };
+        let one = |bone: Bone| -> Result<Lines, AnalyzeError> {
+            let pose = &self.refined.poses[view][usize::from(bone == Bone::Ulna)];
+            let lying = before_detector(self.refined.own.bone(bone), pose, camera)?;
+            Ok(around(&lying, camera, as_taken))
+        };
+        Ok([one(Bone::Radius)?, one(Bone::Ulna)?])
+    }
+}
+
+/// The outline of a bone that lies before a detector, in pixels of the image
+/// that the camera takes (whole numbers are pixel centers), to 0.1 pixel. Empty
+/// when it is not in the beam.
+#[must_use]
+pub fn silhouette(lying: &SurfaceMesh<Detector>, camera: Camera) -> Lines {
+    around(lying, camera, |pixel| pixel)
+}
+
+fn around(
+    lying: &SurfaceMesh<Detector>,
+    camera: Camera,
+    as_taken: impl Fn([f64; 2]) -> [f64; 2],
+) -> Lines {
+    let Some(paths) = shadow(lying, camera, PIXEL_MM, PIXELS) else {
+        return Vec::new();
     };
     let middle = 0.5 * (f64::from(PIXELS) - 1.0);
     let in_image = |[column, row]: [f64; 2]| {
         let place = [column - middle, row - middle].map(|steps| steps * PIXEL_MM);
-        let [column, row] = shot.as_taken(shot.camera.pixel_of(place));
-        [column, row].map(|value| (value * 10.0).round() / 10.0)
+        as_taken(camera.pixel_of(place)).map(|value| (value * 10.0).round() / 10.0)
     };
     let traced = trace(&paths, PIXELS as usize, THRESHOLD_MM);
     let lines = traced.into_iter().filter(|line| line.len() >= 12);
-    Ok(lines
+    lines
         .map(|line| line.into_iter().map(in_image).collect())
-        .collect())
+        .collect()
 }
 
 /// An edge between two neighboring pixels: the upper or left one, and whether

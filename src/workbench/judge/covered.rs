@@ -131,6 +131,30 @@ impl<'a> Covered<'a> {
     }
 }
 
+/// A bone laid on the true one, to be looked at.
+pub struct Laid {
+    /// Where it lies.
+    pub surface: SurfaceMesh<Given>,
+    /// How far each of its vertices lies from the truth, in millimeters; none of
+    /// those that are not compared.
+    pub gaps_mm: Vec<Option<f64>>,
+}
+
+/// Lays a bone on the true one by a rigid motion without scale, as it is judged
+/// aligned.
+#[must_use]
+pub fn laid(truth: &SurfaceMesh<Given>, found: &Found) -> Laid {
+    let truth = Covered::of(truth);
+    let Found { surface, lid, .. } = truth.aligned(found);
+    let gap = |(place, lid): (&[f64; 3], &bool)| {
+        let hit = truth.locator.closest(Point::new(*place));
+        let compared = !lid && truth.has(*place) && truth.has(hit.point.xyz());
+        compared.then_some(hit.distance)
+    };
+    let gaps_mm = surface.vertices().iter().zip(&lid).map(gap).collect();
+    Laid { surface, gaps_mm }
+}
+
 /// The direction of a bone's shaft toward the hand: from the middle of its
 /// proximal quarter to that of the next one.
 fn axis(mesh: &SurfaceMesh<Given>) -> [f64; 3] {
@@ -152,5 +176,47 @@ fn axis(mesh: &SurfaceMesh<Given>) -> [f64; 3] {
         vector::unit(along)
     } else {
         [0.0, -1.0, 0.0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::super::rods::found;
+    use super::super::rods::rod;
+    use super::*;
+
+    /// A rod that is 0.4 mm wider at its end than the truth, and longer, shows
+    /// it there and not at the shaft; what the truth lacks is not compared.
+    #[test]
+    fn gaps_stand_where_the_bone_is_off() {
+        let truth = rod(60.0, 6.0);
+        let away = Rigid::<Given, Given>::from_rotation_vector([0.0, 0.03, 0.0], [2.0, 0.0, 1.0]);
+        let bone = found(rod(80.0, 6.4).moved::<Given>(&away));
+        let laid = laid(&truth, &bone);
+        let places = laid.surface.vertices().iter().zip(&laid.gaps_mm);
+        let (mut end, mut shaft): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+        for (place, gap) in places {
+            if place[1] > 60.5 {
+                assert_eq!(*gap, None, "{place:?}");
+            }
+            let beside = (place[0].powi(2) + (place[2] + 40.0).powi(2)).sqrt() > 6.0;
+            match gap {
+                Some(gap) if beside && place[1] < 4.0 => end.push(*gap),
+                Some(gap) if beside && (30.0..50.0).contains(&place[1]) => shaft.push(*gap),
+                _ => {}
+            }
+        }
+        let mean = |gaps: &[f64]| {
+            let count = u32::try_from(gaps.len()).unwrap();
+            gaps.iter().sum::<f64>() / f64::from(count)
+        };
+        assert!(end.len() > 20 && shaft.len() > 100);
+        assert!(
+            mean(&end) > 0.2 && mean(&shaft) < 0.15,
+            "{} {}",
+            mean(&end),
+            mean(&shaft)
+        );
     }
 }

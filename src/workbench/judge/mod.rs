@@ -11,6 +11,8 @@ mod rods;
 mod said;
 mod wrist;
 
+pub use covered::Laid;
+pub use covered::laid;
 pub use known::JudgeError;
 pub use known::Known;
 pub use library::Library;
@@ -18,6 +20,7 @@ pub use null::Null;
 pub use said::Answer;
 pub use said::Found;
 pub use said::Interval;
+pub use said::Lines;
 pub use said::Reconstructed;
 pub use wrist::Baselines;
 pub use wrist::BoneScore;

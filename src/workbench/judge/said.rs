@@ -42,6 +42,10 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// Closed lines of (column, row) in pixels of an image as it was taken; whole
+/// numbers are pixel centers.
+pub type Lines = Vec<Vec<[f64; 2]>>;
+
 /// What a reconstruction says of a case.
 #[derive(Debug, Clone)]
 pub enum Answer {
@@ -60,4 +64,7 @@ pub struct Reconstructed {
     pub bones: [Found; 2],
     /// What it states.
     pub measures: Vec<Interval>,
+    /// Around each bone's shadow in the PA image, then in the lateral one: what
+    /// pictures show, nothing that is judged.
+    pub outlines: [[Lines; 2]; 2],
 }

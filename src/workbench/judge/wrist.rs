@@ -166,6 +166,7 @@ mod tests {
                     low: 9.0,
                     high: 16.0,
                 }],
+                outlines: Default::default(),
             }));
             let known = known(rod(true_length, 6.0), rod(true_length, 3.0));
             let judged = score(&answer, &known, &beside());
