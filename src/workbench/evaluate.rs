@@ -296,6 +296,7 @@ fn row(case: &Case) -> Value {
             "null_joint_rms_aligned_mm": joint(&own.null),
             "nearest_rms_aligned_mm": of(&own.nearest, |a| a.rms_mm),
             "nearest_joint_rms_aligned_mm": joint(&own.nearest),
+            "bound_mm": own.bound_mm,
             // The share of the surface that lies within its stated interval.
             "interval_hit": of(&own.aligned, |a| a.inside),
             "interval_hit_given": of(&own.given, |a| a.inside),
@@ -400,6 +401,7 @@ mod tests {
                     low: tilt + away - 1.0,
                     high: tilt + away + 1.0,
                 }],
+                bound_mm: (away > 0.0).then_some([0.25, 0.5]),
                 outlines: Default::default(),
             })))
         };
@@ -432,6 +434,10 @@ mod tests {
             summary["measures"]["volar_tilt_deg"]["inside"]["share"],
             0.5
         );
+        // One case has a bound: its own error stands over it.
+        let over = of(2, "rms_aligned_mm").unwrap() / 0.25;
+        let found = summary["radius"]["over_bound"].as_f64().unwrap();
+        assert!((found - over).abs() < 1e-9 && of(0, "bound_mm").is_none());
         assert!(table(&summary).contains("3 cases, 1 refused"));
         assert!(out.join("shifted/ulna.stl").is_file());
         assert!(!out.join("refused/ulna.stl").exists());

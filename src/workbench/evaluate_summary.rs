@@ -98,6 +98,11 @@ fn of_bone(all: &[&BoneScore]) -> Value {
         .filter(|b| b.aligned.is_some())
         .filter_map(|b| Some(b.null?.rms_mm))
         .collect();
+    // Of those whose bound is known.
+    let (bounded, bounds): (Vec<f64>, Vec<f64>) = all
+        .iter()
+        .filter_map(|b| Some((b.aligned?.rms_mm, b.bound_mm?)))
+        .unzip();
     // A refused case counts with the null model's error.
     let with_refused: Vec<f64> = all
         .iter()
@@ -116,6 +121,8 @@ fn of_bone(all: &[&BoneScore]) -> Value {
         "nearest_joint_rms_aligned_mm": spread(&each(nearest, joint)),
         "over_null": mean(&mine) / mean(&beside),
         "over_nearest": mean(&mine) / mean(&looked_up),
+        "bound_mm": spread(&bounds),
+        "over_bound": mean(&bounded) / mean(&bounds),
         "interval_hit": coverage(&each(aligned, |a| Some(a.inside))),
         "interval_hit_given": coverage(&each(given, |a| Some(a.inside))),
     })
@@ -203,6 +210,7 @@ pub fn table(summary: &Value) -> String {
                 "nearest_joint_rms_aligned_mm",
                 "nearest training shape's joint, mm",
             ),
+            ("bound_mm", "optimistic bound of the images, mm"),
         ] {
             let cell = |part: &str| number(&of[key][part], 3);
             line(format!(
@@ -216,11 +224,12 @@ pub fn table(summary: &Value) -> String {
             ));
         }
         line(format!(
-            "  {} x the null model, {} x the nearest of {} training shapes; surface within its \
-             interval: {}",
+            "  {} x the null model, {} x the nearest of {} training shapes, {} x the bound; surface \
+             within its interval: {}",
             number(&of["over_null"], 2),
             number(&of["over_nearest"], 2),
             summary["nearest_of"],
+            number(&of["over_bound"], 2),
             percent(&of["interval_hit"])
         ));
     }

@@ -64,6 +64,10 @@ pub struct Reconstructed {
     pub bones: [Found; 2],
     /// What it states.
     pub measures: Vec<Interval>,
+    /// The least RMS error of each bone's surface, in millimeters, that the
+    /// images leave if each edge is independent and nothing else is wrong: an
+    /// optimistic bound. None where it is not known.
+    pub bound_mm: Option<[f64; 2]>,
     /// Around each bone's shadow in the PA image, then in the lateral one: what
     /// pictures show, nothing that is judged.
     pub outlines: [[Lines; 2]; 2],

@@ -33,6 +33,8 @@ pub struct BoneScore {
     /// The training shape that is nearest to the reconstructed one, laid on the
     /// truth.
     pub nearest: Option<Apart>,
+    /// The optimistic bound, see [`super::Reconstructed::bound_mm`].
+    pub bound_mm: Option<f64>,
 }
 
 /// How one measure came out.
@@ -91,6 +93,7 @@ pub fn score(answer: &Answer, known: &Known, beside: &Baselines) -> Score {
             aligned: found.and_then(|f| truth.compare(&truth.aligned(f))),
             null: truth.compare(&truth.aligned(&truth.brought(null))),
             nearest: nearest.and_then(|n| truth.compare(&truth.aligned(&n))),
+            bound_mm: bones.and_then(|b| Some(b.bound_mm?[number])),
         }
     };
     let measures = known.measures.iter().map(|(measure, truth)| {
@@ -166,11 +169,13 @@ mod tests {
                     low: 9.0,
                     high: 16.0,
                 }],
+                bound_mm: Some([0.1, 0.2]),
                 outlines: Default::default(),
             }));
             let known = known(rod(true_length, 6.0), rod(true_length, 3.0));
             let judged = score(&answer, &known, &beside());
             assert_eq!(judged.side_right, Some(false));
+            assert_eq!(judged.bones.map(|b| b.bound_mm), [Some(0.1), Some(0.2)]);
             for bone in judged.bones {
                 let (given, aligned) = (bone.given.unwrap(), bone.aligned.unwrap());
                 assert!(given.rms_mm > 1.0, "{given:?}");
