@@ -296,6 +296,7 @@ fn row(case: &Case) -> Value {
             "null_joint_rms_aligned_mm": joint(&own.null),
             "nearest_rms_aligned_mm": of(&own.nearest, |a| a.rms_mm),
             "nearest_joint_rms_aligned_mm": joint(&own.nearest),
+            "stated_mm": own.stated_mm,
             "bound_mm": own.bound_mm,
             // The share of the surface that lies within its stated interval.
             "interval_hit": of(&own.aligned, |a| a.inside),

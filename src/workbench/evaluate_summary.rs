@@ -1,7 +1,5 @@
 //! What all cases of `evaluate` say together, for programs and for people.
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 use serde_json::json;
 
@@ -123,6 +121,7 @@ fn of_bone(all: &[&BoneScore]) -> Value {
         "over_nearest": mean(&mine) / mean(&looked_up),
         "bound_mm": spread(&bounds),
         "over_bound": mean(&bounded) / mean(&bounds),
+        "risk": risk(all.iter().filter_map(|b| Some((b.stated_mm?, b.aligned?.rms_mm))).collect(), all.len()),
         "interval_hit": coverage(&each(aligned, |a| Some(a.inside))),
         "interval_hit_given": coverage(&each(given, |a| Some(a.inside))),
     })
@@ -145,16 +144,14 @@ fn of_measure(all: &[&MeasureScore]) -> Value {
         "over_null": rms(&errors) / rms(&beside),
         "inside": coverage(&inside),
         "median_half_width": median(all.iter().filter_map(|m| half(&m)).collect()),
-        "risk": risk(all),
+        "risk": risk(all.iter().filter_map(|m| Some((m.high? - m.low?, m.error?))).collect(), all.len()),
     })
 }
 
-/// RMS error of the cases with the narrowest intervals, for some shares of all.
-fn risk(all: &[&MeasureScore]) -> Value {
-    let mut pairs: Vec<(f64, f64)> = all
-        .iter()
-        .filter_map(|m| Some((m.high? - m.low?, m.error?)))
-        .collect();
+/// RMS error of the cases that state the least uncertainty, for some shares of
+/// all cases, those without an answer among them. `pairs` are what was stated
+/// and the error.
+fn risk(mut pairs: Vec<(f64, f64)>, all: usize) -> Value {
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
     let rows = KEPT.map(|share| {
         #[allow(
@@ -163,27 +160,56 @@ fn risk(all: &[&MeasureScore]) -> Value {
             clippy::cast_sign_loss,
             reason = "a share of hundreds of cases"
         )]
-        let count = ((share * all.len() as f64).round() as usize).min(pairs.len());
+        let count = ((share * all as f64).round() as usize).min(pairs.len());
         let errors: Vec<f64> = pairs.iter().take(count).map(|p| p.1).collect();
         json!({"kept": share, "n": count, "rms_error": rms(&errors)})
     });
     json!(rows)
 }
 
+/// Risk against coverage in one line.
+fn risk_line(rows: &Value, digits: usize) -> String {
+    let cell = |row: &Value| {
+        let share = 100.0 * row["kept"].as_f64().unwrap_or(f64::NAN);
+        format!("{share:.0} %: {}", number(&row["rms_error"], digits))
+    };
+    let cells = rows.as_array().into_iter().flatten().map(cell);
+    cells.collect::<Vec<_>>().join(", ")
+}
+
+/// The table's rows of a bone: what stands in the summary, and its words.
+const ROWS: [(&str, &str); 10] = [
+    ("rms_mm", "RMS in the frame given, mm"),
+    ("rms_aligned_mm", "RMS aligned, mm"),
+    (
+        "rms_aligned_with_refused_as_null_mm",
+        "the same, refused as null, mm",
+    ),
+    ("p95_aligned_mm", "95 % of the surface within, mm"),
+    ("joint_rms_aligned_mm", "joint surface RMS aligned, mm"),
+    ("null_rms_aligned_mm", "null model RMS aligned, mm"),
+    (
+        "null_joint_rms_aligned_mm",
+        "null model's joint surface, mm",
+    ),
+    ("nearest_rms_aligned_mm", "nearest training shape, mm"),
+    (
+        "nearest_joint_rms_aligned_mm",
+        "nearest training shape's joint, mm",
+    ),
+    ("bound_mm", "optimistic bound of the images, mm"),
+];
+
 /// The table for people.
 #[must_use]
 pub fn table(summary: &Value) -> String {
-    let mut text = format!(
-        "{} cases, {} refused, side told wrong of {}\n",
+    let mut lines = vec![format!(
+        "{} cases, {} refused, side told wrong of {}",
         summary["cases"], summary["refused"], summary["side_wrong"]
-    );
-    let mut line = |words: String| {
-        let written = writeln!(text, "{words}");
-        debug_assert!(written.is_ok(), "a string takes any text");
-    };
+    )];
     for bone in Bone::ALL {
         let of = &summary[bone.name()];
-        line(format!(
+        lines.push(format!(
             "{:<40}{:>7}{:>7}{:>7}{:>7}   mean's 95 % interval",
             bone.name(),
             "mean",
@@ -191,29 +217,9 @@ pub fn table(summary: &Value) -> String {
             "RMS",
             "worst"
         ));
-        for (key, label) in [
-            ("rms_mm", "RMS in the frame given, mm"),
-            ("rms_aligned_mm", "RMS aligned, mm"),
-            (
-                "rms_aligned_with_refused_as_null_mm",
-                "the same, refused as null, mm",
-            ),
-            ("p95_aligned_mm", "95 % of the surface within, mm"),
-            ("joint_rms_aligned_mm", "joint surface RMS aligned, mm"),
-            ("null_rms_aligned_mm", "null model RMS aligned, mm"),
-            (
-                "null_joint_rms_aligned_mm",
-                "null model's joint surface, mm",
-            ),
-            ("nearest_rms_aligned_mm", "nearest training shape, mm"),
-            (
-                "nearest_joint_rms_aligned_mm",
-                "nearest training shape's joint, mm",
-            ),
-            ("bound_mm", "optimistic bound of the images, mm"),
-        ] {
+        for (key, label) in ROWS {
             let cell = |part: &str| number(&of[key][part], 3);
-            line(format!(
+            lines.push(format!(
                 "  {label:<38}{:>7}{:>7}{:>7}{:>7}   {} to {}",
                 cell("mean"),
                 cell("sd"),
@@ -223,22 +229,26 @@ pub fn table(summary: &Value) -> String {
                 cell("mean_high"),
             ));
         }
-        line(format!(
-            "  {} x the null model, {} x the nearest of {} training shapes, {} x the bound; surface \
-             within its interval: {}",
+        lines.push(format!(
+            "  {} x the null model, {} x the nearest of {} training shapes, {} x the bound",
             number(&of["over_null"], 2),
             number(&of["over_nearest"], 2),
             summary["nearest_of"],
             number(&of["over_bound"], 2),
+        ));
+        lines.push(format!(
+            "  surface within its interval: {}",
             percent(&of["interval_hit"])
         ));
+        let risk = risk_line(&of["risk"], 3);
+        lines.push(format!("  RMS of those that state the least SD: {risk}"));
     }
     for measure in Measure::ALL {
         let of = &summary["measures"][measure.key()];
         if of.is_null() {
             continue;
         }
-        line(format!(
+        lines.push(format!(
             "{:<20} off {} RMS, {} on average, worst {}; null {} RMS; ± {} stated, {} inside",
             measure.name(),
             number(&of["error"]["rms"], 2),
@@ -248,7 +258,36 @@ pub fn table(summary: &Value) -> String {
             number(&of["median_half_width"], 2),
             percent(&of["inside"])
         ));
+        let risk = risk_line(&of["risk"], 2);
+        lines.push(format!("  RMS of the narrowest intervals: {risk}"));
     }
-    line(format!("Distances both ways, nothing trimmed. {NOTICE_EN}"));
-    text
+    lines.push(format!("Distances both ways, nothing trimmed. {NOTICE_EN}"));
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn risk_falls_as_the_unsure_are_left_out_and_counts_the_refused() {
+        // Of ten cases two gave no answer; the unsure are wrong.
+        let pairs: Vec<(f64, f64)> = (1..=8_u32)
+            .rev()
+            .map(|k| (f64::from(k), if k > 5 { -4.0 } else { 1.0 }))
+            .collect();
+        let rows = risk(pairs, 10);
+        let of = |row: usize| (rows[row]["n"].as_u64(), rows[row]["rms_error"].as_f64());
+        let all = f64::sqrt((5.0 + 3.0 * 16.0) / 8.0);
+        // All and 90 % want more than answered.
+        assert_eq!(of(0), (Some(8), Some(all)));
+        assert_eq!(of(2), (Some(8), Some(all)));
+        assert_eq!(of(4), (Some(5), Some(1.0)));
+        let line = risk_line(&rows, 1);
+        assert!(
+            line.starts_with("100 %: 2.6, ") && line.ends_with("50 %: 1.0"),
+            "{line}"
+        );
+        assert!(risk_line(&risk(Vec::new(), 3), 1).ends_with("50 %: -"));
+    }
 }

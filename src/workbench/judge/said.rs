@@ -21,6 +21,17 @@ pub struct Found {
 }
 
 impl Found {
+    /// The RMS of the stated SDs, the lid left out; none of nothing.
+    pub(super) fn stated_mm(&self) -> Option<f64> {
+        let all = self.sigma_mm.iter().zip(&self.lid);
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (sigma, _) in all.filter(|(_, lid)| !**lid) {
+            sum += sigma * sigma;
+            count += 1.0;
+        }
+        (count > 0.0).then(|| f64::sqrt(sum / count))
+    }
+
     pub(super) fn moved(&self, motion: &Rigid<Given, Given>) -> Self {
         Self {
             surface: self.surface.moved(motion),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Answer;
 use super::Apart;
+use super::Found;
 use super::Known;
 use super::Library;
 use super::Null;
@@ -33,6 +34,9 @@ pub struct BoneScore {
     /// The training shape that is nearest to the reconstructed one, laid on the
     /// truth.
     pub nearest: Option<Apart>,
+    /// What it states of its own surface: the RMS of the SDs at its vertices, in
+    /// millimeters.
+    pub stated_mm: Option<f64>,
     /// The optimistic bound, see [`super::Reconstructed::bound_mm`].
     pub bound_mm: Option<f64>,
 }
@@ -93,6 +97,7 @@ pub fn score(answer: &Answer, known: &Known, beside: &Baselines) -> Score {
             aligned: found.and_then(|f| truth.compare(&truth.aligned(f))),
             null: truth.compare(&truth.aligned(&truth.brought(null))),
             nearest: nearest.and_then(|n| truth.compare(&truth.aligned(&n))),
+            stated_mm: found.and_then(Found::stated_mm),
             bound_mm: bones.and_then(|b| Some(b.bound_mm?[number])),
         }
     };
@@ -176,6 +181,8 @@ mod tests {
             let judged = score(&answer, &known, &beside());
             assert_eq!(judged.side_right, Some(false));
             assert_eq!(judged.bones.map(|b| b.bound_mm), [Some(0.1), Some(0.2)]);
+            let stated = judged.bones.map(|b| b.stated_mm.unwrap());
+            assert!(stated.iter().all(|sd| (sd - 0.5).abs() < 1e-9));
             for bone in judged.bones {
                 let (given, aligned) = (bone.given.unwrap(), bone.aligned.unwrap());
                 assert!(given.rms_mm > 1.0, "{given:?}");
