@@ -1,12 +1,12 @@
 # The few words a person types. Each target brings what it lacks (setup/) and
 # calls cargo; there is nothing here that cannot be typed by hand.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long fuzz lint bench train shapes eval arm64 web setup
+.PHONY: help demo test test-long fuzz lint bench train shapes eval eval-shapes eval-xrays arm64 web setup
 
 CARGO ?= cargo
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## hospital, box and central on this machine, with pages for a browser (ONCE=1: run through and end)
 	@setup/setup.sh demo
@@ -45,8 +45,15 @@ train: ## the models again from nothing (training/)
 shapes: ## the forearm's shape model again from its invented subjects, to the same bytes
 	$(CARGO) run --locked --release --bin bonebox -- build-shape --out models/forearm-shape
 
-eval: ## judge the shape model on B-test; every opening is written into docs/METHODS.md
+eval: eval-shapes eval-xrays ## both of the next two: B-test, whose every opening is written into docs/METHODS.md
+
+eval-shapes: ## judge the shape model on bones of B-test
 	$(CARGO) run --locked --release --bin bonebox -- evaluate-shape --generator B-test --subjects 50 --malunions 50 --log docs/METHODS.md --json docs/figures/shape-b-test.json
+
+# Other people than eval-shapes': nobody's bone is judged twice.
+eval-xrays: ## judge reconstruction from X-rays of B-test
+	$(CARGO) run --locked --release --bin bonebox -- synth --generator B-test --subjects 50 --seed 1000 --out target/eval/b-test --log docs/METHODS.md
+	$(CARGO) run --locked --release --bin bonebox -- evaluate target/eval/b-test --nearest 2000 --json docs/figures/xray-b-test.json
 
 arm64: ## the box's binary for its hardware, started under an emulator
 	@setup/arm64.sh
