@@ -167,30 +167,35 @@ impl<F: Frame> Point<F> {
 pub mod vector {
     /// `a + b`.
     #[must_use]
+    #[inline]
     pub fn add(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
         [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
     }
 
     /// `a - b`.
     #[must_use]
+    #[inline]
     pub fn sub(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
         [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
     }
 
     /// `a` times a number.
     #[must_use]
+    #[inline]
     pub fn scale(a: [f64; 3], by: f64) -> [f64; 3] {
         [a[0] * by, a[1] * by, a[2] * by]
     }
 
     /// The scalar product.
     #[must_use]
+    #[inline]
     pub fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
         a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
     }
 
     /// The vector product.
     #[must_use]
+    #[inline]
     pub fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
         [
             a[1] * b[2] - a[2] * b[1],
@@ -201,12 +206,14 @@ pub mod vector {
 
     /// The length.
     #[must_use]
+    #[inline]
     pub fn length(a: [f64; 3]) -> f64 {
         dot(a, a).sqrt()
     }
 
     /// The same direction with length one; zero stays zero.
     #[must_use]
+    #[inline]
     pub fn unit(a: [f64; 3]) -> [f64; 3] {
         let length = length(a);
         if length > 0.0 {

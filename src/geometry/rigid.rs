@@ -88,24 +88,28 @@ impl<A: Frame, B: Frame> Rigid<A, B> {
 
     /// The shift in millimeters: where the origin of `A` comes to lie in `B`.
     #[must_use]
+    #[inline]
     pub fn translation(&self) -> [f64; 3] {
         self.translation.into()
     }
 
     /// Where a place of `A` lies in `B`.
     #[must_use]
+    #[inline]
     pub fn apply(&self, point: Point<A>) -> Point<B> {
         Point::new(self.move_xyz(point.xyz()))
     }
 
     /// [`Self::apply`] on plain coordinates.
     #[must_use]
+    #[inline]
     pub fn move_xyz(&self, xyz: [f64; 3]) -> [f64; 3] {
         (self.rotation * Vector3::from(xyz) + self.translation).into()
     }
 
     /// A direction of `A`, in `B`.
     #[must_use]
+    #[inline]
     pub fn rotate(&self, direction: [f64; 3]) -> [f64; 3] {
         (self.rotation * Vector3::from(direction)).into()
     }

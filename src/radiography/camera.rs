@@ -67,6 +67,7 @@ impl Camera {
 
     /// Where the source stands.
     #[must_use]
+    #[inline]
     pub const fn source(&self) -> Point<Detector> {
         Point::new([
             self.principal_point_mm[0],
@@ -84,6 +85,7 @@ impl Camera {
     /// Where on the detector (x, y in millimeters) a place throws its shadow;
     /// nothing for a place at or behind the source.
     #[must_use]
+    #[inline]
     pub fn shadow(&self, place: Point<Detector>) -> Option<[f64; 2]> {
         let [x, y, z] = place.xyz();
         let ahead = z + self.sid_mm;
@@ -98,12 +100,14 @@ impl Camera {
     /// The pixel (column, row) of a place's shadow; whole numbers are the
     /// centers of pixels. It may lie outside the image.
     #[must_use]
+    #[inline]
     pub fn project(&self, place: Point<Detector>) -> Option<[f64; 2]> {
         self.shadow(place).map(|xy| self.pixel_of(xy))
     }
 
     /// The pixel (column, row) of a place on the detector.
     #[must_use]
+    #[inline]
     pub fn pixel_of(&self, [x, y]: [f64; 2]) -> [f64; 2] {
         [
             x / self.pixel_spacing_mm[1] + 0.5 * (f64::from(self.columns) - 1.0),
@@ -113,6 +117,7 @@ impl Camera {
 
     /// Where on the detector a pixel (column, row) lies.
     #[must_use]
+    #[inline]
     pub fn place_of(&self, [column, row]: [f64; 2]) -> [f64; 2] {
         [
             (column - 0.5 * (f64::from(self.columns) - 1.0)) * self.pixel_spacing_mm[1],

@@ -65,8 +65,7 @@ fn stated(found: &FromViews, model: &ForearmModel) -> Result<Reconstructed, Work
     let sigmas = found.refined.measure_sigma;
     let measures = found.refined.measures.iter().zip(sigmas);
     Ok(Reconstructed {
-        // Filled once the refinement states it.
-        bound_mm: None,
+        bound_mm: Some(found.refined.bound_mm),
         outlines: [outlines(0)?, outlines(1)?],
         side: found.side,
         bones,

@@ -85,7 +85,7 @@ pub(super) fn tune(
             let mut normal = normal(
                 problem,
                 &unknowns,
-                (stage.level, stage.modes.unwrap_or(0)),
+                stage.modes.unwrap_or(0),
                 (&drawn, &wanted, &found),
             )?;
             problem.with_prior(&unknowns, &mut normal);
@@ -189,7 +189,7 @@ pub(super) fn at_end(
     let wanted = wanted(problem, unknowns, level, &misfits, &drawn)?;
     let found = all_compared(problem, &wanted, &drawn)?;
     let all = (&drawn, &wanted[..], &found[..]);
-    let normal = normal(problem, unknowns, (level, usize::MAX), all)?;
+    let normal = normal(problem, unknowns, usize::MAX, all)?;
     Ok((normal, misfits.into_iter().fold(0.0, f32::max)))
 }
 
@@ -197,13 +197,12 @@ pub(super) fn at_end(
 fn normal(
     problem: &Problem<'_>,
     unknowns: &Unknowns,
-    (level, modes): (usize, usize),
+    modes: usize,
     (drawn, wanted, found): (&Drawn, &[Wanted], &[Compared]),
 ) -> Result<Normal, AnalyzeError> {
     let parts = problem.each_view(|view| {
-        let camera = problem.views[view].levels[level].camera;
-        let shading = Shading::of(problem, &drawn.shape, unknowns, view, &camera, modes)?;
         let simulated = &drawn.pictures[view];
+        let shading = Shading::of(problem, &drawn.shape, unknowns, view, simulated, modes)?;
         Ok(of_view(
             unknowns,
             shading,
@@ -240,7 +239,8 @@ fn of_view(
     let count = known + PATTERNS;
     let mut rows = DMatrix::<f32>::zeros(count, 2 * wanted.pixels.len());
     let mut lack = DVector::<f32>::zeros(2 * wanted.pixels.len());
-    let at = |pixel: usize| &shading.slopes[pixel * stride..(pixel + 1) * stride];
+    let none = vec![0.0; stride];
+    let at = |pixel: usize| shading.at(pixel).unwrap_or(&none);
     let scaled = |pixel: usize| scale_slope(simulated, pixel, columns);
     for (k, pixel) in wanted.pixels.iter().enumerate() {
         let root = found.weight[k].sqrt();
@@ -469,7 +469,12 @@ fn softer(picture: &Picture, columns: usize) -> Vec<f32> {
 }
 
 /// The row below which the model ends.
-fn last_row(problem: &Problem<'_>, unknowns: &Unknowns, view: usize, camera: &Camera) -> usize {
+pub(super) fn last_row(
+    problem: &Problem<'_>,
+    unknowns: &Unknowns,
+    view: usize,
+    camera: &Camera,
+) -> usize {
     let ends = Bone::ALL.map(|bone| {
         let low = problem.model.bone(bone).mean().bounds()[0][2] + END_MM;
         let pose = unknowns.pose(problem.model, view, bone);
@@ -505,18 +510,23 @@ fn gains(
     let (all, sum): (f32, f32) = (both.iter().sum(), own.iter().sum());
     let whole = (all / sum.max(1e-12)).max(1e-9);
     let reach = reach.round().max(1.0) as usize;
-    let rows = given.len() / columns.max(1);
-    let window = |values: &[f32]| {
-        let across = running(values, 1, columns, reach);
-        running(&across, columns, rows, reach)
-    };
-    let (both, own) = (window(&both), window(&own));
+    let (both, own) = (
+        windowed(&both, columns, reach),
+        windowed(&own, columns, reach),
+    );
     // A window with little in it takes the whole's gain.
     let usual = sum / own.len().max(1) as f32;
     both.iter()
         .zip(&own)
         .map(|(b, o)| ((b + usual * whole) / (o + usual)).max(0.2 * whole))
         .collect()
+}
+
+/// Sums over a square window, so far to each side.
+pub(super) fn windowed(values: &[f32], columns: usize, reach: usize) -> Vec<f32> {
+    let rows = values.len() / columns.max(1);
+    let across = running(values, 1, columns, reach);
+    running(&across, columns, rows, reach)
 }
 
 /// Sums over a window along one axis.

@@ -5,9 +5,10 @@
 //! in each view, and the scale of the pixels with the prior of its calibration
 //! grade. Nothing here is a network: a start may come from one.
 //!
-//! The order of work: the mean forearm is slid over each view in a few turns
-//! ([`start`]); from the likeliest places the poses are mended, then a few modes,
-//! then all of them, at ever finer pixels ([`solve`]). Each step draws the bones
+//! The order of work: the mean forearm, in three sizes, is slid over the first view
+//! in a few turns, then what was found there over the others ([`start`]); from the
+//! likeliest places the poses are mended, then a few modes, then all of them, at
+//! ever finer pixels ([`solve`], [`gradient`]). Each step draws the bones
 //! as they stand ([`synthesis`]), finds where their surfaces are seen edge-on
 //! ([`edges`]), and looks for these edges in the image ([`matching`]). At the end
 //! the normal equations say what was not seen ([`posterior`]).
@@ -44,6 +45,7 @@ use crate::geometry::Model;
 use crate::geometry::Rigid;
 use crate::radiography::Camera;
 use crate::radiography::Projection;
+use rayon::prelude::*;
 
 /// The pixels of the steps, coarse to fine, in millimeters on the detector.
 const LEVELS_MM: [f64; 2] = [0.8, 0.4];
@@ -80,6 +82,10 @@ const TUNE: [Stage; 2] = [
     stage(10, 0, 0.0, Some(99), true),
     stage(5, 1, 0.0, Some(99), true),
 ];
+/// How many of all starts are followed to the end.
+const LIKELY: usize = 8;
+/// And by how many steps they are told from the others.
+const GLANCE: usize = 4;
 /// A view that fits less well than this is looked at again.
 const POOR: f64 = 0.8;
 /// What the prior's cost takes from a place's fit.
@@ -124,11 +130,16 @@ pub struct Refined {
     /// The SD of the surface at each vertex along its normal, once laid on the
     /// true bone, in millimeters; in the order of [`Bone::ALL`].
     pub sigma_mm: [Vec<f64>; 2],
+    /// What a fit to these views can hardly be better than: the RMS over each bone's surface
+    /// of what they leave open were every place of them independent and nothing else
+    /// wrong, in millimeters; in the order of [`Bone::ALL`].
+    pub bound_mm: [f64; 2],
     /// The measures, ulnar variance as the first view shows it.
     pub measures: Measures,
     /// The SD of each, in the order of [`crate::anatomy::Measure::ALL`].
     pub measure_sigma: [f64; 4],
-    /// How well each view's slopes correlate with the simulated ones, -1 to 1.
+    /// How well each view's slopes correlate with the simulated ones, window by
+    /// window, -1 to 1.
     pub fit: Vec<f64>,
     /// What the slopes of the worst view lack in the usual place, in millimeters of
     /// bone a pixel.
@@ -148,31 +159,38 @@ pub(super) fn refine_shape(
 ) -> Result<Option<Refined>, AnalyzeError> {
     let basis = Basis::new(model);
     let problem = Problem::new(&basis, views, scale_sd);
-    let alone = problem.each_view(|view| {
-        let start = starts.get(view).copied().flatten();
-        one_view(&problem.of(view), start)
-    })?;
-    let mut unknowns = Unknowns::mean(model, &[]);
-    for found in alone {
-        let Some(found) = found else {
+    // The first view says how large the bones are; the others are searched with that.
+    let start = |view: usize| starts.get(view).copied().flatten();
+    let Some(mut unknowns) = one_view(&problem.of(0), start(0))? else {
+        return Ok(None);
+    };
+    for view in 1..views.len() {
+        let one = problem.of(view);
+        let placed = match start(view) {
+            Some(radius) => Some(unknowns::Placed {
+                radius,
+                seat: [0.0; 6],
+            }),
+            None => place(&one, &unknowns, std::slice::from_ref(&unknowns.shape))?
+                .map(|(_, placed)| placed),
+        };
+        let Some(placed) = placed else {
             return Ok(None);
         };
-        unknowns.views.extend(found.views);
-        for (sum, z) in unknowns.shape.iter_mut().zip(found.shape) {
-            #[allow(clippy::cast_precision_loss, reason = "two or three views")]
-            let share = 1.0 / views.len() as f64;
-            *sum += share * z;
-        }
+        unknowns.views.push(placed);
     }
     let unknowns = problem.run(unknowns, &TOGETHER)?;
     let mut unknowns = gradient::tune(&problem, unknowns, &ROUGH)?;
     for view in 0..views.len() {
         let before = fit(&problem, &unknowns, view)?;
-        if before < POOR
-            && let Some(placed) = looked_again(&problem, &unknowns, view, before)?
-        {
-            unknowns.views[view] = placed;
-            unknowns = gradient::tune(&problem, unknowns, &ROUGH)?;
+        if before < POOR {
+            let shapes = [unknowns.shape.clone(), vec![0.0; unknowns.shape.len()]];
+            if let Some((fit, placed)) = place(&problem.of(view), &unknowns, &shapes)?
+                && fit > before
+            {
+                unknowns.views[view] = placed;
+                unknowns = gradient::tune(&problem, unknowns, &ROUGH)?;
+            }
         }
     }
     let unknowns = gradient::tune(&problem, unknowns, &TUNE)?;
@@ -195,41 +213,55 @@ fn one_view(
             })
             .collect(),
     };
-    let mut best: Option<(f64, Unknowns)> = None;
-    for start in starts {
-        let unknowns = problem.run(start, &ALONE)?;
-        let worth = worth(problem, &unknowns, 0)?;
-        if best.as_ref().is_none_or(|(least, _)| worth > *least) {
-            best = Some((worth, unknowns));
-        }
-    }
-    Ok(best.map(|(_, unknowns)| unknowns))
+    Ok(best_of(problem, starts, &ALONE)?.map(|(_, unknowns)| unknowns))
 }
 
-/// Looks for a better place in a view that fits poorly, with the shape that is
-/// known by now. None when there is none.
-fn looked_again(
+/// Tries starts by a few steps, the likeliest of them by all, and takes the best,
+/// with what it is worth.
+fn best_of(
     problem: &Problem<'_>,
+    starts: Vec<Unknowns>,
+    stages: &[Stage; 2],
+) -> Result<Option<(f64, Unknowns)>, AnalyzeError> {
+    let tried = |starts: Vec<Unknowns>, stages: &[Stage]| {
+        let run = |start: Unknowns| {
+            let unknowns = problem.run(start, stages)?;
+            Ok((worth(problem, &unknowns, 0)?, unknowns))
+        };
+        let done: Vec<Result<_, AnalyzeError>> = starts.into_par_iter().map(run).collect();
+        let mut done = done.into_iter().collect::<Result<Vec<_>, _>>()?;
+        done.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Ok::<_, AnalyzeError>(done)
+    };
+    let glance = Stage {
+        steps: GLANCE,
+        ..stages[0]
+    };
+    let mut likely = tried(starts, &[glance])?;
+    likely.truncate(LIKELY);
+    let likely = likely.into_iter().map(|(_, unknowns)| unknowns).collect();
+    Ok(tried(likely, stages)?.into_iter().next())
+}
+
+/// The best place of a known shape in a view and how well it fits there; places
+/// are looked for with some shapes. None when there is none.
+fn place(
+    alone: &Problem<'_>,
     unknowns: &Unknowns,
-    view: usize,
-    before: f64,
-) -> Result<Option<unknowns::Placed>, AnalyzeError> {
-    let alone = problem.of(view);
-    let shapes = std::slice::from_ref(&unknowns.shape);
-    let mut best: Option<(f64, unknowns::Placed)> = None;
-    for start in start::search(&alone, 0, shapes)? {
+    shapes: &[Vec<f64>],
+) -> Result<Option<(f64, unknowns::Placed)>, AnalyzeError> {
+    let starts = start::search(alone, 0, shapes)?.into_iter().map(|start| {
         let mut one = unknowns.clone();
         one.views = vec![unknowns::Placed {
             radius: start.radius,
             seat: [0.0; 6],
         }];
-        let one = alone.run(one, &AGAIN)?;
-        let fit = fit(&alone, &one, 0)?;
-        if fit > before && best.is_none_or(|(most, _)| fit > most) {
-            best = Some((fit, one.views[0]));
-        }
-    }
-    Ok(best.map(|(_, placed)| placed))
+        one
+    });
+    let Some((_, one)) = best_of(alone, starts.collect(), &AGAIN)? else {
+        return Ok(None);
+    };
+    Ok(Some((fit(alone, &one, 0)?, one.views[0])))
 }
 
 /// How well a view fits, less what the prior holds against it.
@@ -241,7 +273,9 @@ fn worth(problem: &Problem<'_>, unknowns: &Unknowns, view: usize) -> Result<f64,
 fn fit(problem: &Problem<'_>, unknowns: &Unknowns, view: usize) -> Result<f64, AnalyzeError> {
     let shape = problem.shape(unknowns)?;
     let simulated = problem.picture(&shape, unknowns, view, 0)?;
-    Ok(start::alike(&problem.views[view].levels[0], &simulated))
+    let taken = &problem.views[view].levels[0];
+    let below = gradient::last_row(problem, unknowns, view, &taken.camera);
+    Ok(start::alike(taken, &simulated, below))
 }
 
 fn report(problem: &Problem<'_>, unknowns: &Unknowns) -> Result<Option<Refined>, AnalyzeError> {
@@ -270,6 +304,7 @@ fn report(problem: &Problem<'_>, unknowns: &Unknowns) -> Result<Option<Refined>,
             .collect(),
         shape: unknowns.shape.clone(),
         sigma_mm: Bone::ALL.map(|bone| posterior.surface(&shape, bone)),
+        bound_mm: Bone::ALL.map(|bone| posterior.bound(&shape, bone)),
         measures: posterior::read(problem, unknowns, 0)?,
         measure_sigma: slopes.map(|slope| posterior.sigma(&slope)),
         fit,

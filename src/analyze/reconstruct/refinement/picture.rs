@@ -23,6 +23,9 @@ pub(super) struct Picture {
     pub camera: Camera,
     /// Row after row; NaN where nothing was taken.
     pub values: Vec<f32>,
+    /// What one more millimeter of bone adds at each pixel, before the blur; empty for
+    /// what was taken.
+    pub gains: Vec<f32>,
 }
 
 impl Picture {
@@ -38,15 +41,17 @@ impl Picture {
         Self {
             camera,
             values: blurred(&values, camera.columns as usize),
+            gains: Vec::new(),
         }
     }
 
     /// Numbers on the grid of a working camera, blurred like the taken ones.
-    pub(super) fn simulated(camera: Camera, values: &[f64]) -> Self {
+    pub(super) fn simulated(camera: Camera, values: &[f64], gains: Vec<f32>) -> Self {
         let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
         Self {
             camera,
             values: blurred(&values, camera.columns as usize),
+            gains,
         }
     }
 

@@ -6,6 +6,7 @@ use nalgebra::DVector;
 use nalgebra::Dyn;
 
 use super::gradient::at_end;
+use super::solve::Normal;
 use super::solve::Problem;
 use super::solve::Stage;
 use super::synthesis::Shape;
@@ -36,6 +37,8 @@ const TOGETHER: f64 = 4.0;
 pub(super) struct Posterior<'a> {
     problem: &'a Problem<'a>,
     factor: Cholesky<f64, Dyn>,
+    /// Were every place of the image independent and the model right.
+    optimistic: Cholesky<f64, Dyn>,
 }
 
 impl<'a> Posterior<'a> {
@@ -45,11 +48,22 @@ impl<'a> Posterior<'a> {
         unknowns: &Unknowns,
         stage: Stage,
     ) -> Result<Option<(Self, f64)>, AnalyzeError> {
-        let (mut normal, misfit) = at_end(problem, unknowns, stage.level)?;
-        normal.matrix /= TOGETHER * TOGETHER;
-        problem.with_prior(unknowns, &mut normal);
-        let factor = normal.matrix.cholesky();
-        Ok(factor.map(|factor| (Self { problem, factor }, f64::from(misfit))))
+        let (normal, misfit) = at_end(problem, unknowns, stage.level)?;
+        let solved = |share: f64| {
+            let mut part = Normal {
+                matrix: &normal.matrix * share,
+                right: normal.right.clone(),
+            };
+            problem.with_prior(unknowns, &mut part);
+            part.matrix.cholesky()
+        };
+        let both = solved(1.0 / (TOGETHER * TOGETHER)).zip(solved(1.0));
+        let posterior = both.map(|(factor, optimistic)| Self {
+            problem,
+            factor,
+            optimistic,
+        });
+        Ok(posterior.map(|posterior| (posterior, f64::from(misfit))))
     }
 
     /// The SD of a linear function of the numbers.
@@ -63,16 +77,35 @@ impl<'a> Posterior<'a> {
     /// The SD of a bone's surface at each vertex along its normal, where the
     /// bone is laid on the true one: what pose leaves open is not in it.
     pub(super) fn surface(&self, shape: &Shape, bone: Bone) -> Vec<f64> {
+        let rest = self.problem.model.bone(bone).residual_variance();
+        let variances = self.variances(&self.factor, shape, bone).into_iter();
+        let whole = variances
+            .zip(rest)
+            .map(|(own, rest)| own + f64::from(*rest));
+        whole.map(|own| (own + REST_MM * REST_MM).sqrt()).collect()
+    }
+
+    /// The RMS over a bone's surface of what the views leave open were every place
+    /// of them independent and nothing else wrong: no fit can be better (mm).
+    pub(super) fn bound(&self, shape: &Shape, bone: Bone) -> f64 {
+        let variances = self.variances(&self.optimistic, shape, bone);
+        #[allow(clippy::cast_precision_loss, reason = "a vertex count")]
+        let count = variances.len().max(1) as f64;
+        (variances.iter().sum::<f64>() / count).sqrt()
+    }
+
+    /// The variance of a bone's surface at each vertex along its normal, by its modes.
+    fn variances(&self, factor: &Cholesky<f64, Dyn>, shape: &Shape, bone: Bone) -> Vec<f64> {
         let model = self.problem.model.bone(bone);
         let range = self.problem.model.range(bone);
         let places: Vec<usize> = std::iter::once(0).chain(range).collect();
         // Covariance of the bone's own numbers, from the columns of the inverse.
-        let count = self.factor.l_dirty().nrows();
+        let count = factor.l_dirty().nrows();
         let mut covariance = nalgebra::DMatrix::zeros(places.len(), places.len());
         for (j, place) in places.iter().enumerate() {
             let mut unit = DVector::zeros(count);
             unit[*place] = 1.0;
-            let column = self.factor.solve(&unit);
+            let column = factor.solve(&unit);
             for (i, other) in places.iter().enumerate() {
                 covariance[(i, j)] = column[*other];
             }
@@ -89,8 +122,7 @@ impl<'a> Posterior<'a> {
                         .map(|axis| f64::from(mode[3 * v + axis]) * normal[axis])
                         .sum();
                 }
-                let rest = f64::from(model.residual_variance()[v]) + REST_MM * REST_MM;
-                (row.dot(&(&covariance * &row)) + rest).max(0.0).sqrt()
+                row.dot(&(&covariance * &row)).max(0.0)
             })
             .collect()
     }

@@ -3,27 +3,34 @@
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     reason = "millimeters and pixel numbers in single precision"
 )]
 
+use super::gradient::last_row;
+use super::picture::Picture;
 use super::picture::kernel;
 use super::solve::FEW_MODES;
 use super::solve::Problem;
-use super::synthesis::INSIDE;
 use super::synthesis::Shape;
+use super::synthesis::heights;
 use super::synthesis::placed;
+use super::synthesis::weights;
 use super::unknowns::A_VIEW;
 use super::unknowns::Unknowns;
 use crate::analyze::AnalyzeError;
 use crate::anatomy::Bone;
 use crate::geometry::Detector;
 use crate::geometry::Model;
+use crate::geometry::Point;
 use crate::geometry::Rigid;
 use crate::geometry::SurfaceMesh;
 use crate::geometry::vector;
 use crate::radiography::Camera;
 use crate::radiography::crossings;
 
+/// What the window keeps around the bones, in pixels: blur and slopes reach so far.
+const MARGIN: f64 = 9.0;
 /// A ray that grazes a surface more flatly than this counts as if it did not:
 /// what it meets would move without bounds.
 const FLATTEST: f64 = 0.12;
@@ -32,16 +39,65 @@ const FLATTEST: f64 = 0.12;
 pub(super) struct Shading {
     /// Which of all numbers the view's picture depends on.
     pub numbers: Vec<usize>,
-    /// A number for each pixel and each of these, pixel after pixel: millimeters
-    /// of cortical bone for one unit.
-    pub slopes: Vec<f32>,
+    /// A number for each pixel of the window and each of these, pixel after pixel:
+    /// millimeters of cortical bone for one unit.
+    slopes: Vec<f32>,
+    window: Window,
+}
+
+/// The part of a picture that the bones take up.
+struct Window {
+    /// Columns of the whole picture.
+    columns: usize,
+    /// First row and column.
+    first: [usize; 2],
+    /// Rows and columns.
+    size: [usize; 2],
+}
+
+impl Window {
+    /// Around some surfaces, as far down as a row.
+    fn around(meshes: &[SurfaceMesh<Detector>], camera: &Camera, last: usize) -> Self {
+        let whole = [camera.rows as usize, camera.columns as usize];
+        let (mut low, mut high) = ([f64::INFINITY; 2], [0.0_f64; 2]);
+        for place in meshes.iter().flat_map(SurfaceMesh::vertices) {
+            if let Some([column, row]) = camera.project(Point::new(*place)) {
+                for (axis, at) in [row, column].into_iter().enumerate() {
+                    low[axis] = low[axis].min(at);
+                    high[axis] = high[axis].max(at);
+                }
+            }
+        }
+        high[0] = high[0].min(last as f64);
+        let first = [0, 1].map(|a| ((low[a] - MARGIN).max(0.0) as usize).min(whole[a]));
+        let end = [0, 1].map(|a| ((high[a] + MARGIN + 1.0) as usize).clamp(first[a], whole[a]));
+        Self {
+            columns: whole[1],
+            first,
+            size: [end[0] - first[0], end[1] - first[1]],
+        }
+    }
+
+    /// A pixel's number within.
+    const fn place(&self, pixel: usize) -> Option<usize> {
+        let (row, column) = (pixel / self.columns, pixel % self.columns);
+        if row < self.first[0] || column < self.first[1] {
+            return None;
+        }
+        let (row, column) = (row - self.first[0], column - self.first[1]);
+        if row < self.size[0] && column < self.size[1] {
+            Some(row * self.size[1] + column)
+        } else {
+            None
+        }
+    }
 }
 
 /// One surface of a bone in a view, and how it moves.
 struct Sheet<'a> {
     bone: Bone,
-    /// Its weight in the picture.
-    weight: f64,
+    /// Whether it is the inside of the cortex.
+    inner: bool,
     radius: Rigid<Model, Detector>,
     back: Rigid<Detector, Model>,
     source: [f64; 3],
@@ -83,7 +139,7 @@ impl<'a> Sheet<'a> {
         let first_pose = 1 + of(Bone::Radius) + of(Bone::Ulna);
         Self {
             bone,
-            weight: if inner { INSIDE - 1.0 } else { 1.0 },
+            inner,
             radius,
             back: unknowns.pose(model, view, bone).inverse(),
             source,
@@ -127,11 +183,13 @@ impl<'a> Sheet<'a> {
     }
 
     /// Adds what a place does to its pixel.
-    fn add(&self, met: &Met, corners: &[f32], pixel: &mut [f32]) {
+    fn add(&self, met: &Met, corners: &[f32], height: f64, pixel: &mut [f32]) {
         let ray = vector::unit(vector::sub(met.place, self.source));
         let flat = vector::dot(met.normal, ray).abs().max(FLATTEST);
         // Leaving later and entering earlier both make the path longer.
-        let factor = (self.weight / flat) as f32;
+        let [wall, inside] = weights(height);
+        let weight = if self.inner { inside - wall } else { wall };
+        let factor = (weight / flat) as f32;
         let shares = met.shares.map(|share| share as f32 * factor);
         let count = self.count();
         let mixed = |number: usize| {
@@ -171,9 +229,10 @@ impl Shading {
         shape: &Shape,
         unknowns: &Unknowns,
         view: usize,
-        camera: &Camera,
+        simulated: &Picture,
         modes: usize,
     ) -> Result<Self, AnalyzeError> {
+        let camera = &simulated.camera;
         let mut numbers = vec![0];
         for bone in Bone::ALL {
             numbers.extend(problem.model.range(bone).take(modes));
@@ -183,16 +242,14 @@ impl Shading {
         if modes > FEW_MODES {
             numbers.extend(unknowns.cortex_at(0)..unknowns.cortex_at(2));
         }
-        let pixels = camera.rows as usize * camera.columns as usize;
-        let mut shading = Self {
-            slopes: vec![0.0; pixels * numbers.len()],
-            numbers,
-        };
+        let heights = heights(&unknowns.views[view].radius, camera);
+        let mut sheets = Vec::new();
+        let mut meshes = Vec::new();
         for (k, bone) in Bone::ALL.into_iter().enumerate() {
             for inner in [false, true] {
                 let which = (view, bone, inner, modes);
                 let source = camera.source().xyz();
-                let sheet = Sheet::new(problem, shape, unknowns, which, source);
+                sheets.push(Sheet::new(problem, shape, unknowns, which, source));
                 let vertices = if inner {
                     &shape.inside[k]
                 } else {
@@ -200,12 +257,29 @@ impl Shading {
                 };
                 let pose = unknowns.pose(problem.model, view, bone);
                 let mean = problem.model.bone(bone).mean();
-                let mesh = placed(mean, vertices, &pose, camera)?;
-                shading.add(&sheet, &mesh, camera)?;
+                meshes.push(placed(mean, vertices, &pose, camera)?);
             }
         }
-        shading.blur(camera.columns as usize);
+        let last = last_row(problem, unknowns, view, camera);
+        let window = Window::around(&meshes, camera, last);
+        let mut shading = Self {
+            slopes: vec![0.0; window.size[0] * window.size[1] * numbers.len()],
+            numbers,
+            window,
+        };
+        for (sheet, mesh) in sheets.iter().zip(&meshes) {
+            shading.add(sheet, mesh, camera, &heights)?;
+        }
+        shading.harden(&simulated.gains);
+        shading.blur();
         Ok(shading)
+    }
+
+    /// The slopes at a pixel; none outside of the window, where there are none.
+    pub(super) fn at(&self, pixel: usize) -> Option<&[f32]> {
+        let stride = self.numbers.len();
+        let at = self.window.place(pixel)? * stride;
+        self.slopes.get(at..at + stride)
     }
 
     /// Adds all places of a surface.
@@ -214,6 +288,7 @@ impl Shading {
         sheet: &Sheet<'_>,
         mesh: &SurfaceMesh<Detector>,
         camera: &Camera,
+        heights: &[f64],
     ) -> Result<(), AnalyzeError> {
         let stride = self.numbers.len();
         let (vertices, triangles) = (mesh.vertices(), mesh.triangles());
@@ -221,8 +296,11 @@ impl Shading {
         // of a surface is met by few.
         let mut corners = vec![0.0_f32; 3 * sheet.count()];
         let (mut made, mut normal) = (usize::MAX, [0.0; 3]);
-        let slopes = &mut self.slopes;
+        let (slopes, window) = (&mut self.slopes, &self.window);
         crossings(mesh, camera, |crossing| {
+            let Some(pixel) = window.place(crossing.pixel) else {
+                return;
+            };
             let triangle = triangles[crossing.triangle];
             let [a, b, c] = triangle.map(|v| vertices[v as usize]);
             if made != crossing.triangle {
@@ -236,18 +314,34 @@ impl Shading {
                 normal,
                 shares,
             };
-            let at = crossing.pixel * stride;
-            sheet.add(&met, &corners, &mut slopes[at..at + stride]);
+            let at = pixel * stride;
+            let height = heights[crossing.pixel];
+            sheet.add(&met, &corners, height, &mut slopes[at..at + stride]);
         })?;
         Ok(())
     }
 
+    /// What a millimeter adds in each pixel.
+    fn harden(&mut self, gains: &[f32]) {
+        let Window {
+            columns,
+            first,
+            size,
+        } = self.window;
+        let stride = self.numbers.len();
+        for (place, pixel) in self.slopes.chunks_exact_mut(stride).enumerate() {
+            let (row, column) = (first[0] + place / size[1], first[1] + place % size[1]);
+            let gain = gains[row * columns + column];
+            pixel.iter_mut().for_each(|slope| *slope *= gain);
+        }
+    }
+
     /// The blur of [`super::picture::Picture`], along rows, then columns.
-    fn blur(&mut self, columns: usize) {
+    fn blur(&mut self) {
+        let [rows, columns] = self.window.size;
         let stride = self.numbers.len();
         let kernel = kernel();
         let half = kernel.len() / 2;
-        let rows = self.slopes.len() / stride / columns.max(1);
         let mut out = vec![0.0_f32; self.slopes.len()];
         let pass = |from: &[f32], to: &mut [f32], along: usize, length: usize| {
             for (pixel, to) in to.chunks_exact_mut(stride).enumerate() {
@@ -299,10 +393,9 @@ mod tests {
         let pose = Projection::PosteroAnterior.pose([0.05, 0.1, -0.1, -8.0, 3.0, -40.0]);
         let mut unknowns = Unknowns::mean(&model, &[pose]);
         unknowns.views[0].seat = [0.01, 0.02, 0.1, 0.3, -0.2, 0.4];
-        let camera = views[0].levels[1].camera;
         let shape = problem.shape(&unknowns).unwrap();
-        let shading = Shading::of(&problem, &shape, &unknowns, 0, &camera, 99).unwrap();
-        let stride = shading.numbers.len();
+        let here = problem.picture(&shape, &unknowns, 0, 1).unwrap();
+        let shading = Shading::of(&problem, &shape, &unknowns, 0, &here, 99).unwrap();
         let at = |number: usize, by: f64| {
             let mut moved = unknowns.clone();
             let mut step = nalgebra::DVector::zeros(1);
@@ -322,7 +415,7 @@ mod tests {
             let (mut both, mut own, mut theirs) = (0.0, 0.0, 0.0);
             for (pixel, (low, high)) in low.iter().zip(&high).enumerate() {
                 let numeric = f64::from(high - low) / (2.0 * by);
-                let slope = f64::from(shading.slopes[pixel * stride + column]);
+                let slope = shading.at(pixel).map_or(0.0, |s| f64::from(s[column]));
                 both += slope * numeric;
                 own += slope * slope;
                 theirs += numeric * numeric;

@@ -25,9 +25,10 @@ const EDGE_MM: f64 = 0.35;
 const ALONG_MM: f64 = 4.0;
 /// Edges stand about this far apart.
 const SPACING_MM: f64 = 1.2;
-/// A bone's depth is known to this, and its place in the image to that (mm).
+/// A bone's depth is known to this, and the joint's place about the image's middle
+/// to that, across and along the forearm (mm).
 const DEPTH_MM: f64 = 12.0;
-const PLACE_MM: f64 = 60.0;
+const PLACE_MM: [f64; 2] = [30.0, 20.0];
 /// A forearm lies as it should to this: tilt, turn about its length, turn in the
 /// image (radians), a posteroanterior and a lateral view. A lateral is taken 60 to
 /// 120 degrees from the first view.
@@ -252,8 +253,8 @@ impl<'a> Problem<'a> {
             for (axis, (turn, sd)) in nominal.iter().zip(turn_sd(seen)).enumerate() {
                 add(at + axis, sd, *turn);
             }
-            add(at + 3, PLACE_MM, nominal[3]);
-            add(at + 4, PLACE_MM, nominal[4]);
+            add(at + 3, PLACE_MM[0], nominal[3]);
+            add(at + 4, PLACE_MM[1], nominal[4]);
             add(at + 5, DEPTH_MM, nominal[5] + seen.oid_mm);
             for (k, (own, seat)) in SEAT_SD.iter().zip(placed.seat).enumerate() {
                 add(at + 6 + k, own.hypot(self.model.seat_sd()[k]), seat);

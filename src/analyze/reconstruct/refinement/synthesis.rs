@@ -1,6 +1,11 @@
 //! The picture that a forearm would throw in a view: path lengths through both
 //! bones, cortex and what it encloses.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "millimeters in single precision"
+)]
+
 use super::picture::Picture;
 use super::unknowns::Unknowns;
 use crate::analyze::AnalyzeError;
@@ -14,8 +19,43 @@ use crate::geometry::vector;
 use crate::radiography::Camera;
 use crate::radiography::PathImage;
 
-/// What share of cortical bone's weight the inside of the cortex has.
-pub(super) const INSIDE: f64 = 0.2;
+/// What bone weakens the beam by beyond the flesh it displaces, as shares of
+/// compact bone, by the distance from the joint along the radius: the wall from
+/// the plate below the cartilage to the shaft, over some length, and the inside,
+/// spongy near the joint, marrow in the shaft. Generator A's means.
+const WALL: [f64; 2] = [0.72, 1.0];
+const WALL_MM: f64 = 30.0;
+const SPONGY: f64 = 0.19;
+const FADING_MM: f64 = 24.0;
+const MARROW: f64 = -0.04;
+
+/// The weights of wall and inside at a height of the radius' frame.
+pub(super) fn weights(height: f64) -> [f64; 2] {
+    let from_joint = (-height).max(0.0);
+    let part = (from_joint / WALL_MM).min(1.0);
+    let inside = SPONGY * (-(from_joint / FADING_MM).powi(2)).exp() + MARROW;
+    [WALL[0] + (WALL[1] - WALL[0]) * part, inside]
+}
+
+/// The height at each pixel of a view: where its ray passes the radius. A ray
+/// runs so much across the forearm that one height stands for all of it.
+pub(super) fn heights(pose: &Rigid<Model, Detector>, camera: &Camera) -> Vec<f64> {
+    let back = pose.inverse();
+    let source = camera.source().xyz();
+    let depth = pose.translation()[2];
+    let share = (depth + camera.sid_mm) / camera.sid_mm;
+    (0..camera.rows)
+        .flat_map(|row| (0..camera.columns).map(move |column| [f64::from(column), f64::from(row)]))
+        .map(|pixel| {
+            let [x, y] = camera.place_of(pixel);
+            let end = [x, y, 0.0];
+            let place = vector::add(source, vector::scale(vector::sub(end, source), share));
+            back.move_xyz(place)[2]
+        })
+        .collect()
+}
+/// Behind so many millimeters of compact bone one more counts a third.
+const HARDENING_MM: f64 = 15.0;
 /// The bones stay this far before the detector when they are drawn.
 const CLEARANCE_MM: f64 = 0.5;
 
@@ -59,17 +99,38 @@ impl Shape {
         view: usize,
         camera: Camera,
     ) -> Result<Picture, AnalyzeError> {
-        let mut paths = PathImage::<1>::new(camera);
+        let mut paths = PathImage::<2>::new(camera);
         for (k, bone) in Bone::ALL.into_iter().enumerate() {
             let pose = unknowns.pose(model, view, bone);
             let mean = model.bone(bone).mean();
             let outside = placed(mean, &self.vertices[k], &pose, &camera)?;
             let inside = placed(mean, &self.inside[k], &pose, &camera)?;
-            paths.add(&outside, [1.0])?;
-            paths.add(&inside, [INSIDE - 1.0])?;
+            paths.add(&outside, [1.0, 0.0])?;
+            paths.add(&inside, [0.0, 1.0])?;
         }
-        Ok(Picture::simulated(camera, &paths.millimeters(0)))
+        let heights = heights(&unknowns.views[view].radius, &camera);
+        let (outer, inner) = (paths.millimeters(0), paths.millimeters(1));
+        let mut gains = Vec::with_capacity(outer.len());
+        let values: Vec<f64> = heights
+            .into_iter()
+            .zip(outer.into_iter().zip(inner))
+            .map(|(height, (outer, inner))| {
+                let [wall, inside] = weights(height);
+                let [value, gain] = hardened(wall * outer + (inside - wall) * inner);
+                gains.push(gain as f32);
+                value
+            })
+            .collect();
+        Ok(Picture::simulated(camera, &values, gains))
     }
+}
+
+/// What millimeters of bone look like, and what one more adds: the more lies in the
+/// way already, the less, since the soft part of the beam is gone (and a tone curve
+/// flattens toward white).
+fn hardened(mm: f64) -> [f64; 2] {
+    let left = (-mm / HARDENING_MM).exp();
+    [HARDENING_MM * (1.0 - left), left]
 }
 
 /// A surface before the detector, none of it behind.

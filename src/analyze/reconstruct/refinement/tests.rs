@@ -27,6 +27,26 @@ fn person(model: &ForearmModel) -> Unknowns {
     person
 }
 
+/// A block of flesh that holds both bones in either view.
+fn flesh() -> SurfaceMesh<Detector> {
+    let (low, high) = ([-44.0, -58.0, -90.0], [44.0, 62.0, -2.0]);
+    let vertices = (0..8)
+        .map(|i| std::array::from_fn(|a| if i >> a & 1 == 0 { low[a] } else { high[a] }))
+        .collect();
+    let sides = [
+        [0, 2, 3, 1],
+        [4, 5, 7, 6],
+        [0, 1, 5, 4],
+        [2, 6, 7, 3],
+        [0, 4, 6, 2],
+        [1, 3, 7, 5],
+    ];
+    let triangles = sides
+        .iter()
+        .flat_map(|f| [[f[0], f[1], f[2]], [f[0], f[2], f[3]]]);
+    SurfaceMesh::new(vertices, triangles.collect()).unwrap()
+}
+
 /// Their two X-rays, and what the refinement is told of the cameras.
 fn taken(model: &ForearmModel, person: &Unknowns) -> [Seen; 2] {
     let shape = synthesis::Shape::of(model, person).unwrap();
@@ -40,6 +60,7 @@ fn taken(model: &ForearmModel, person: &Unknowns) -> [Seen; 2] {
             columns: 400,
         };
         let mut scene = Scene::new();
+        scene.fill(flesh(), Tissue::AIR, Tissue::SOFT);
         for (k, bone) in Bone::ALL.into_iter().enumerate() {
             let pose = person.pose(model, view, bone);
             let laid = |vertices: &[[f64; 3]]| {
@@ -47,7 +68,7 @@ fn taken(model: &ForearmModel, person: &Unknowns) -> [Seen; 2] {
                 let mesh = mesh.with_vertices(vertices.to_vec()).unwrap();
                 mesh.moved::<Detector>(&pose)
             };
-            scene.fill(laid(&shape.vertices[k]), Tissue::AIR, Tissue::CORTEX);
+            scene.fill(laid(&shape.vertices[k]), Tissue::SOFT, Tissue::CORTEX);
             scene.fill(laid(&shape.inside[k]), Tissue::CORTEX, Tissue::CANCELLOUS);
         }
         let exposure = Exposure::ordinary(3);
@@ -177,7 +198,7 @@ fn an_edge_that_was_moved_is_found_where_it_is() {
                 (at - x).clamp(0.0, 1.0) * (1.0 + 2.0 / (1.0 + (at - x).max(0.0)))
             })
             .collect();
-        Picture::simulated(camera, &values)
+        Picture::simulated(camera, &values, Vec::new())
     };
     let edges: Vec<edges::Edge> = (0..5_i32)
         .map(|k| edges::Edge {
@@ -198,7 +219,7 @@ fn an_edge_that_was_moved_is_found_where_it_is() {
         }
     }
     // Where there is nothing to see, nothing is found.
-    let flat = Picture::simulated(camera, &vec![1.0; 3600]);
+    let flat = Picture::simulated(camera, &vec![1.0; 3600], Vec::new());
     let found = matching::find(&edges, &flat, &wall(0.0), 0.01, 3.0);
     assert!(found.iter().all(|f| f.weight < 1e-6));
 }
@@ -227,4 +248,57 @@ fn a_coarser_picture_keeps_what_it_covers() {
         );
     }
     assert!(picture.at([400.0, 0.0]).is_nan());
+}
+
+#[test]
+fn likeness_asks_for_place_and_not_for_gain() {
+    let model = ForearmModel::shipped().unwrap();
+    let person = person(&model);
+    let seen = taken(&model, &person);
+    let basis = Basis::new(&model);
+    let problem = Problem::new(&basis, &seen, 0.01);
+    let picture = picture_of(&problem, &person);
+    let columns = picture.camera.columns as usize;
+    let below = picture.camera.rows as usize;
+    // Gray values that are worth ever less to the right, and the darker the more.
+    let simulated = picture.clone();
+    let mut gray = picture;
+    for (at, value) in gray.values.iter_mut().enumerate() {
+        #[allow(clippy::cast_precision_loss, reason = "pixel numbers")]
+        let across = (at % columns) as f32 / columns as f32;
+        *value = (1.0 - 0.6 * across) * value.powf(0.8) + 3.0 * across;
+    }
+    let moved = |columns: usize| {
+        let mut picture = gray.clone();
+        picture.values.rotate_right(columns);
+        start::alike(&picture, &simulated, below)
+    };
+    let [here, near, far] = [0, 2, 6].map(moved);
+    assert!(here > 0.95, "{here}");
+    assert!(near < 0.7 * here && far < 0.5 * here, "{near} {far}");
+}
+
+fn picture_of(problem: &Problem<'_>, person: &Unknowns) -> Picture {
+    let shape = problem.shape(person).unwrap();
+    problem.picture(&shape, person, 0, 0).unwrap()
+}
+
+#[test]
+fn a_start_is_offered_in_every_stretch_of_the_image() {
+    let model = ForearmModel::shipped().unwrap();
+    let person = person(&model);
+    let seen = taken(&model, &person);
+    let basis = Basis::new(&model);
+    let problem = Problem::new(&basis, &seen, 0.01);
+    let one = problem.of(0);
+    let starts = start::search(&one, 0, &start::sizes(&one)).unwrap();
+    let [x, y, _] = person.views[0].radius.translation();
+    let near = starts.iter().any(|start| {
+        let at = start.radius.translation();
+        (at[0] - x).hypot(at[1] - y) < 6.0
+    });
+    assert!(near, "none near the person");
+    let ys: Vec<f64> = starts.iter().map(|s| s.radius.translation()[1]).collect();
+    let span = |pick: fn(f64, f64) -> f64| ys.iter().copied().reduce(pick).unwrap();
+    assert!(span(f64::max) - span(f64::min) > 30.0, "{ys:?}");
 }
