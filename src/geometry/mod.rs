@@ -6,6 +6,8 @@
 //! to another. Everything here is pure: same input, same result.
 
 mod align;
+#[cfg(test)]
+pub(crate) mod block;
 mod check;
 mod cut;
 mod distance;

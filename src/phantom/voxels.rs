@@ -176,27 +176,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::geometry::Model;
+    use crate::geometry::block::block;
     use crate::phantom::Generator;
     use crate::phantom::Specimen;
-
-    /// A box with corners at low and high.
-    fn block(low: [f64; 3], high: [f64; 3]) -> SurfaceMesh<Model> {
-        let vertices = (0..8)
-            .map(|i| std::array::from_fn(|a| if i >> a & 1 == 0 { low[a] } else { high[a] }))
-            .collect();
-        let triangles = [
-            [0, 2, 3, 1],
-            [4, 5, 7, 6],
-            [0, 1, 5, 4],
-            [2, 6, 7, 3],
-            [0, 4, 6, 2],
-            [1, 3, 7, 5],
-        ]
-        .iter()
-        .flat_map(|f| [[f[0], f[1], f[2]], [f[0], f[2], f[3]]])
-        .collect();
-        SurfaceMesh::new(vertices, triangles).unwrap()
-    }
 
     #[test]
     fn a_block_covers_its_share_of_each_box() {
@@ -206,7 +188,8 @@ mod tests {
             low: [0.0; 3],
         };
         // Half a box into the first axis, a third into the second: exact.
-        let cover = grid.cover(&block([0.75, 2.0 + 2.0 / 3.0, 3.0], [3.5, 6.0, 6.0]));
+        let part = block::<Model>([0.75, 2.0 + 2.0 / 3.0, 3.0], [3.5, 6.0, 6.0]);
+        let cover = grid.cover(&part);
         let at = |x: usize, y: usize, z: usize| f64::from(cover[x + 5 * (y + 4 * z)]);
         for (place, share) in [
             ([0, 2, 1], 0.25),

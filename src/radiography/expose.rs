@@ -381,6 +381,7 @@ const fn count_of(value: f64) -> usize {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::geometry::block::block;
 
     fn camera() -> Camera {
         Camera {
@@ -395,30 +396,9 @@ mod tests {
 
     /// A closed prism of these half sizes, its middle 30 mm before the detector.
     fn prism(half: [f64; 3], tissue: (Tissue, Tissue), scene: &mut Scene) {
-        let vertices = (0..8)
-            .map(|i| {
-                std::array::from_fn(|a| {
-                    let v = if i >> a & 1 == 0 { -half[a] } else { half[a] };
-                    if a == 2 { v - 30.0 } else { v }
-                })
-            })
-            .collect();
-        let triangles = [
-            [0, 2, 3, 1],
-            [4, 5, 7, 6],
-            [0, 1, 5, 4],
-            [2, 6, 7, 3],
-            [0, 4, 6, 2],
-            [1, 3, 7, 5],
-        ]
-        .iter()
-        .flat_map(|f| [[f[0], f[1], f[2]], [f[0], f[2], f[3]]])
-        .collect();
-        scene.fill(
-            SurfaceMesh::new(vertices, triangles).unwrap(),
-            tissue.0,
-            tissue.1,
-        );
+        let [x, y, z] = half;
+        let mesh = block([-x, -y, -z - 30.0], [x, y, z - 30.0]);
+        scene.fill(mesh, tissue.0, tissue.1);
     }
 
     fn wrist() -> Scene {

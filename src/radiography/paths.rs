@@ -194,6 +194,7 @@ struct Corner {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
     use super::*;
+    use crate::geometry::block::block;
 
     fn camera(rows: u32) -> Camera {
         Camera {
@@ -204,28 +205,6 @@ mod tests {
             rows,
             columns: rows,
         }
-    }
-
-    /// A box with corners at low and high.
-    fn block(low: [f64; 3], high: [f64; 3]) -> SurfaceMesh<Detector> {
-        let vertices = (0..8)
-            .map(|i| std::array::from_fn(|a| if i >> a & 1 == 0 { low[a] } else { high[a] }))
-            .collect();
-        let faces = [
-            [0, 2, 3, 1],
-            [4, 5, 7, 6],
-            [0, 1, 5, 4],
-            [2, 6, 7, 3],
-            [0, 4, 6, 2],
-            [1, 3, 7, 5],
-        ];
-        let triangles = faces
-            .iter()
-            .flat_map(|f| [[f[0], f[1], f[2]], [f[0], f[2], f[3]]])
-            .collect();
-        let mesh = SurfaceMesh::new(vertices, triangles).unwrap();
-        assert!(mesh.is_closed());
-        mesh
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::*;
 use crate::geometry::Locator;
 use crate::geometry::Point;
 use crate::geometry::SurfaceMesh;
+use crate::geometry::block::block;
 use crate::geometry::trimmed_icp;
 use crate::radiography::Exposure;
 use crate::radiography::Scene;
@@ -27,26 +28,6 @@ fn person(model: &ForearmModel) -> Unknowns {
     person
 }
 
-/// A block of flesh that holds both bones in either view.
-fn flesh() -> SurfaceMesh<Detector> {
-    let (low, high) = ([-44.0, -58.0, -90.0], [44.0, 62.0, -2.0]);
-    let vertices = (0..8)
-        .map(|i| std::array::from_fn(|a| if i >> a & 1 == 0 { low[a] } else { high[a] }))
-        .collect();
-    let sides = [
-        [0, 2, 3, 1],
-        [4, 5, 7, 6],
-        [0, 1, 5, 4],
-        [2, 6, 7, 3],
-        [0, 4, 6, 2],
-        [1, 3, 7, 5],
-    ];
-    let triangles = sides
-        .iter()
-        .flat_map(|f| [[f[0], f[1], f[2]], [f[0], f[2], f[3]]]);
-    SurfaceMesh::new(vertices, triangles.collect()).unwrap()
-}
-
 /// Their two X-rays, and what the refinement is told of the cameras.
 fn taken(model: &ForearmModel, person: &Unknowns) -> [Seen; 2] {
     let shape = synthesis::Shape::of(model, person).unwrap();
@@ -60,7 +41,8 @@ fn taken(model: &ForearmModel, person: &Unknowns) -> [Seen; 2] {
             columns: 400,
         };
         let mut scene = Scene::new();
-        scene.fill(flesh(), Tissue::AIR, Tissue::SOFT);
+        let flesh = block([-44.0, -58.0, -90.0], [44.0, 62.0, -2.0]);
+        scene.fill(flesh, Tissue::AIR, Tissue::SOFT);
         for (k, bone) in Bone::ALL.into_iter().enumerate() {
             let pose = person.pose(model, view, bone);
             let laid = |vertices: &[[f64; 3]]| {
