@@ -39,6 +39,10 @@ use crate::geometry::vector::sub;
 
 /// The committed model.
 const SHIPPED: &[u8] = include_bytes!("../../models/forearm-shape/model.bin");
+/// What is written of it.
+const SHIPPED_CARD: &[u8] = include_bytes!("../../models/forearm-shape/card.json");
+/// The name in that card.
+const SHIPPED_NAME: &str = "forearm-shape@1";
 /// Numbers of the seat: turn and shift of the ulna against the radius.
 pub const SEAT: usize = 6;
 
@@ -106,6 +110,13 @@ impl ForearmModel {
     #[must_use]
     pub const fn shipped_bytes() -> &'static [u8] {
         SHIPPED
+    }
+
+    /// The name of [`ForearmModel::shipped`] and the bytes of its card, for what is made
+    /// by it: the card names the digest of the model.
+    #[must_use]
+    pub const fn shipped_card() -> (&'static str, &'static [u8]) {
+        (SHIPPED_NAME, SHIPPED_CARD)
     }
 
     /// A model from its parts.

@@ -10,6 +10,7 @@ mod learn;
 mod measures;
 mod references;
 mod shape;
+mod thinned;
 
 pub use bone_model::BoneModel;
 pub use bone_model::BoneParts;
