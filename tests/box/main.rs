@@ -32,5 +32,6 @@ mod shapes;
 mod shell;
 mod study_files;
 mod synth;
+mod views;
 mod wrist;
 mod xray;

@@ -302,19 +302,20 @@ fn swapped_views_and_another_subjects_image_do_not_fit() {
         case.image(0, "pa.dcm", |header| header.view = "LL"),
         case.image(1, "lateral.dcm", |header| header.view = "PA"),
     ];
-    check_refused(&case.run(&swapped), Code::NotAWrist);
+    check_refused(&case.run(&swapped), Code::ViewsSwapped);
     let twice = [
         case.image(0, "first.dcm", |_| ()),
         case.image(0, "second.dcm", |header| header.view = "LL"),
     ];
-    check_refused(&case.run(&twice), Code::NoWristLateral);
+    check_refused(&case.run(&twice), Code::SameView);
     let letter = case.subject.side.letter().to_string();
     let foreign = [0, 1].map(|view| {
         other.image(view, &format!("{view}.dcm"), |header| {
             header.laterality = if letter == "R" { "R" } else { "L" };
         })
     });
-    check_refused(&case.run(&foreign), Code::NotAWrist);
+    // The other case is the other arm, which its PA shows.
+    check_refused(&case.run(&foreign), Code::LateralityConflict);
 }
 
 #[test]

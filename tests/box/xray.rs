@@ -34,12 +34,17 @@ impl Header {
     }
 }
 
-/// Writes a DX For Presentation object with 12-bit pixels.
-pub(crate) fn write_xray(path: &Path, xray: &SimulatedXray, header: &Header) {
-    let photometric = match xray.photometric {
+/// Which way the values run, as an attribute says it.
+pub(crate) const fn photometric(of: Photometric) -> &'static str {
+    match of {
         Photometric::Monochrome1 => "MONOCHROME1",
         Photometric::Monochrome2 => "MONOCHROME2",
-    };
+    }
+}
+
+/// Writes a DX For Presentation object with 12-bit pixels.
+pub(crate) fn write_xray(path: &Path, xray: &SimulatedXray, header: &Header) {
+    let photometric = photometric(xray.photometric);
     let size = |value: u32| u16::try_from(value).unwrap();
     let (rows, columns) = (size(xray.camera.rows), size(xray.camera.columns));
     write_pixels(path, &xray.pixels, [rows, columns], photometric, header);

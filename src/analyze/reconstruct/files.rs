@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::outline::outline;
 use super::scene::glb;
-use super::{BoneModel, View, WristModel};
+use super::{BoneModel, View};
 use crate::analyze::{AnalyzeError, write};
 use crate::anatomy::Bone;
 use crate::anatomy::Landmark;
@@ -70,7 +70,6 @@ struct WrittenView<'a> {
 pub(super) fn write_all(
     bones: &BoneModel,
     figures: &[Figure],
-    model: &WristModel,
     folder: &Path,
 ) -> Result<Vec<Artefact>, AnalyzeError> {
     let mut artefacts = Vec::new();
@@ -100,7 +99,7 @@ pub(super) fn write_all(
         folder,
         "reconstruction.json".to_owned(),
         ArtefactRole::Reconstruction,
-        &written(bones, figures, model),
+        &written(bones, figures),
     )?);
     Ok(artefacts)
 }
@@ -132,7 +131,7 @@ fn overlay<'a>(bones: &BoneModel, view: &'a View) -> Result<Overlay<'a>, Analyze
     })
 }
 
-fn written<'a>(bones: &'a BoneModel, figures: &'a [Figure], model: &WristModel) -> Written<'a> {
+fn written<'a>(bones: &'a BoneModel, figures: &'a [Figure]) -> Written<'a> {
     let views = bones.views.iter().map(|view| WrittenView {
         image: &view.stem,
         view: view.shot.projection.name(),
@@ -149,8 +148,8 @@ fn written<'a>(bones: &'a BoneModel, figures: &'a [Figure], model: &WristModel) 
     Written {
         notice: NOTICE_EN,
         side: bones.side.letter(),
-        model: model.stamp(),
-        provider: model.provider(),
+        model: bones.origin.model.clone(),
+        provider: bones.origin.provider,
         latent: &bones.latent,
         log_variance: &bones.log_variance,
         landmarks: bones

@@ -1,6 +1,7 @@
 //! The bones of a wrist from its two X-rays: which images, are they fit for it,
 //! what does the model say, and do the bones it says fit the images.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -27,7 +28,10 @@ use crate::study::AnalyzedEvidence;
 use crate::study::Outcome;
 use crate::study::Refusal;
 use crate::wire::Figure;
+use crate::wire::MeasuredOn;
+use crate::wire::ModelStamp;
 
+mod by_views;
 mod files;
 mod fit;
 mod from_views;
@@ -84,6 +88,32 @@ pub struct BoneModel {
     /// Each view: the image's place in the list, how it was taken, where radius
     /// and ulna lie in it, and how well it fits.
     pub views: [View; 2],
+    /// What made them.
+    pub origin: Origin,
+}
+
+impl BoneModel {
+    /// How well the view fits that fits worse.
+    #[must_use]
+    pub fn fit(&self) -> Fit {
+        let [pa, lateral] = &self.views;
+        pa.fit.worse(lateral.fit)
+    }
+}
+
+/// What made the bones, and how far its figures may be off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// The model: name and digest.
+    pub model: ModelStamp,
+    /// What computed: `cpu`, `cuda`, `tensorrt`.
+    pub provider: &'static str,
+    /// What its error was measured on.
+    pub measured_on: MeasuredOn,
+    /// On how many subjects, none of them seen in training.
+    pub measured_n: u32,
+    /// Half-width of the interval that holds 95 % of the errors, a measure.
+    pub half_width_95: BTreeMap<String, f64>,
 }
 
 /// One view of a reconstructed wrist.
@@ -140,10 +170,10 @@ pub fn reconstruct(
     let (outcome, artefacts) = match found {
         Err(reasons) => (Outcome::Refused { reasons }, Vec::new()),
         Ok(bones) => {
-            let figures = figures(&bones, model);
-            let artefacts = files::write_all(&bones, &figures, model, folder)?;
+            let figures = figures(&bones);
+            let artefacts = files::write_all(&bones, &figures, folder)?;
             parts.end("files");
-            (outcome(&bones, figures, model), artefacts)
+            (outcome(&bones, figures), artefacts)
         }
     };
     Ok(AnalyzedEvidence {
@@ -195,7 +225,7 @@ fn looked(
             Ok(radiograph) => radiographs.push(radiograph),
             Err(error) => {
                 let detail = format!("{}: {error}", projection.name());
-                return refused(Code::CannotDecode, &detail);
+                return refused(unread(&error), &detail);
             }
         }
     }
@@ -210,7 +240,7 @@ fn looked(
     let alike = fit::likeness(&shots[0].field, &shots[1].field);
     if alike > SAME_VIEW {
         let detail = format!("PA and lateral are {:.0} % the same picture", alike * 100.0);
-        return refused(Code::NoWristLateral, &detail);
+        return refused(Code::SameView, &detail);
     }
     Ok(Ok(Looked {
         side: pair.side,
@@ -245,8 +275,14 @@ fn run(images: &[PathBuf], model: &WristModel, parts: &mut Parts) -> Result<Foun
         return refused(Code::NotAWrist, &detail);
     }
     if let Some(code) = doubt(worst, (&shots, &said), [&pa, &lateral], side, model)? {
+        let said = code.refusal(&format!("fit {:.2}, {LEAST_FIT} needed", worst.get()));
+        let shown = if code == Code::NotAWrist {
+            from_views::otherwise(&shots, [&pa, &lateral], &model.forearm)?
+        } else {
+            None
+        };
         parts.end("fit");
-        return refused(code, &format!("fit {:.2}, {LEAST_FIT} needed", worst.get()));
+        return Ok(Err(vec![shown.unwrap_or(said)]));
     }
     parts.end("fit");
     let [pa_shot, lateral_shot] = shots;
@@ -262,7 +298,13 @@ fn run(images: &[PathBuf], model: &WristModel, parts: &mut Parts) -> Result<Foun
         view(places[0], &pa, pa_shot, 0),
         view(places[1], &lateral, lateral_shot, 1),
     ];
-    Ok(Ok(bone_model(said, views, side, model)?))
+    let said = bone_model(said, views, side, model)?;
+    let refined = by_views::refined(&said, [&pa, &lateral], model)?;
+    parts.end("refinement");
+    // What the views ask for is kept where they fit it better.
+    Ok(Ok(refined
+        .filter(|refined| refined.fit() > said.fit())
+        .unwrap_or(said)))
 }
 
 /// The bones of that arm, with their landmarks and measures.
@@ -290,6 +332,7 @@ fn bone_model(
         log_variance: said.log_variance,
         folded,
         views,
+        origin: model.origin(),
     })
 }
 
@@ -298,6 +341,18 @@ fn or_refused<T>(read: Result<T, RasterError>) -> Result<Result<T, RasterError>,
     match read {
         Err(error) if error.remedy() == RasterRemedy::Retry => Err(error.into()),
         other => Ok(other),
+    }
+}
+
+/// What is told of an image that was not read.
+const fn unread(error: &RasterError) -> Code {
+    match error {
+        RasterError::Unsuitable { .. } => Code::UnsuitableImage,
+        RasterError::TooLarge { .. } => Code::ImageTooLarge,
+        RasterError::Read { .. }
+        | RasterError::Parse { .. }
+        | RasterError::CannotDecode { .. }
+        | RasterError::Encode { .. } => Code::CannotDecode,
     }
 }
 
@@ -374,28 +429,29 @@ fn doubt(
     Ok((worst.get() < LEAST_FIT).then_some(Code::NotAWrist))
 }
 
-fn figures(bones: &BoneModel, model: &WristModel) -> Vec<Figure> {
+fn figures(bones: &BoneModel) -> Vec<Figure> {
+    let origin = &bones.origin;
     let of = |(measure, value): (Measure, f64)| Figure {
         name: measure.key().to_owned(),
         value: Some(value),
         unit: measure.unit().to_owned(),
-        half_width_95: model.measured.half_width_95.get(measure.key()).copied(),
+        half_width_95: origin.half_width_95.get(measure.key()).copied(),
         method: measure.definition().to_owned(),
-        measured_on: model.measured.on,
-        measured_n: model.measured.subjects,
-        model: model.stamp(),
+        measured_on: origin.measured_on,
+        measured_n: origin.measured_n,
+        model: origin.model.clone(),
     };
     bones.measures.iter().map(of).collect()
 }
 
-fn outcome(bones: &BoneModel, figures: Vec<Figure>, model: &WristModel) -> Outcome {
+fn outcome(bones: &BoneModel, figures: Vec<Figure>) -> Outcome {
     let [pa, lateral] = &bones.views;
     Outcome::Reconstructed {
         side: bones.side.letter(),
         figures,
-        model: model.stamp(),
-        provider: model.provider().to_owned(),
-        image_fit: pa.fit.worse(lateral.fit).get(),
+        model: bones.origin.model.clone(),
+        provider: bones.origin.provider.to_owned(),
+        image_fit: bones.fit().get(),
         calibration_grade: match pa.grade.max(lateral.grade) {
             Grade::A => 'A',
             Grade::B => 'B',

@@ -18,22 +18,35 @@ pub enum Code {
     NoLaterality,
     /// An image that is needed cannot be decoded.
     CannotDecode,
+    /// An image that is needed is of a kind that is not looked at: color, several
+    /// frames, too few gray levels.
+    UnsuitableImage,
+    /// An image that is needed has more pixels or bytes than are taken.
+    ImageTooLarge,
     /// An image that is needed has no scale.
     NoCalibration,
+    /// The PA looks like a lateral and the lateral like a PA.
+    ViewsSwapped,
+    /// Both images show the same view.
+    SameView,
     /// The image does not show a wrist as the model knows it.
     NotAWrist,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::NoWristPa,
         Self::NoWristLateral,
         Self::TwoWrists,
         Self::LateralityConflict,
         Self::NoLaterality,
         Self::CannotDecode,
+        Self::UnsuitableImage,
+        Self::ImageTooLarge,
         Self::NoCalibration,
+        Self::ViewsSwapped,
+        Self::SameView,
         Self::NotAWrist,
     ];
 
@@ -47,7 +60,11 @@ impl Code {
             Self::LateralityConflict => "laterality-conflict",
             Self::NoLaterality => "no-laterality",
             Self::CannotDecode => "cannot-decode",
+            Self::UnsuitableImage => "unsuitable-image",
+            Self::ImageTooLarge => "image-too-large",
             Self::NoCalibration => "no-calibration",
+            Self::ViewsSwapped => "views-swapped",
+            Self::SameView => "same-view-twice",
             Self::NotAWrist => "not-a-wrist",
         }
     }
@@ -78,9 +95,25 @@ impl Code {
                 "An image cannot be decoded. It is kept as it came; send it in an uncompressed or JPEG lossless transfer syntax.",
                 "復号できない画像があります。画像は受信したまま保管しています。非圧縮またはJPEG可逆圧縮で送ってください。",
             ],
+            Self::UnsuitableImage => [
+                "An image is not of a kind that is looked at: one gray projection of 8 to 16 bits is needed. Send the image as the X-ray unit made it.",
+                "解析できない形式の画像があります。8～16ビットのモノクロ単純X線画像（1フレーム）が必要です。撮影装置の元画像を送ってください。",
+            ],
+            Self::ImageTooLarge => [
+                "An image is larger than any X-ray unit makes. Send it at the size at which it was taken.",
+                "画像が大きすぎます。撮影時の大きさのまま送ってください。",
+            ],
             Self::NoCalibration => [
                 "An image carries no pixel spacing, so nothing can be said in millimeters.",
                 "画素間隔の情報がない画像があるため、ミリメートルの値を求められません。",
+            ],
+            Self::ViewsSwapped => [
+                "PA and lateral look swapped: the image tagged PA looks like a lateral and the other one like a PA. Correct the view of each and send again.",
+                "正面像と側面像が入れ替わっているようです。それぞれの撮影方向の情報を直して送り直してください。",
+            ],
+            Self::SameView => [
+                "Both images look like the same view, but a PA and a lateral are needed. Send the view that is missing.",
+                "2枚とも同じ撮影方向の画像のようです。正面像と側面像の両方が必要です。足りない方向の画像を送ってください。",
             ],
             Self::NotAWrist => [
                 "An image does not show a wrist as the model knows it: the simulated bones do not fit it.",

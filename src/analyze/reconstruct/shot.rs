@@ -73,6 +73,16 @@ impl Shot {
         }
     }
 
+    /// The same turned left to right: as the other arm's. Its camera is
+    /// [`Camera::mirrored`].
+    pub(super) fn turned_round(&self, radiograph: &Radiograph) -> Vec<f32> {
+        if self.turned {
+            radiograph.pixels.clone()
+        } else {
+            turned_round(radiograph)
+        }
+    }
+
     /// The pixel (column, row) of the image as it was taken, of a pixel of the
     /// image as it is looked at.
     #[must_use]

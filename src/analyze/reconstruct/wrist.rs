@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::Origin;
 use super::shot::Shot;
 use crate::analyze::AnalyzeError;
 use crate::anatomy::Bone;
 use crate::anatomy::Forearm;
+use crate::anatomy::ForearmModel;
 use crate::anatomy::ShapeModel;
 use crate::geometry::Detector;
 use crate::geometry::Model as ModelFrame;
@@ -25,13 +27,13 @@ use crate::wire::ModelStamp;
 
 /// What the card says of the model's error.
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
-pub(super) struct Measured {
+struct Measured {
     /// What it was measured on.
-    pub(super) on: MeasuredOn,
+    on: MeasuredOn,
     /// On how many subjects, none of them seen in training.
-    pub(super) subjects: u32,
+    subjects: u32,
     /// Half-width of the interval that holds 95 % of the errors, a measure.
-    pub(super) half_width_95: BTreeMap<String, f64>,
+    half_width_95: BTreeMap<String, f64>,
 }
 
 /// The model of the wrist, ready to run.
@@ -39,7 +41,9 @@ pub(super) struct Measured {
 pub struct WristModel {
     model: Model,
     pub(super) shape: ShapeModel,
-    pub(super) measured: Measured,
+    measured: Measured,
+    /// What its answers are refined by.
+    pub(super) forearm: ForearmModel,
 }
 
 /// What the networks say of a pair of views, of a right wrist.
@@ -78,6 +82,7 @@ impl WristModel {
             model,
             shape,
             measured,
+            forearm: ForearmModel::shipped()?,
         })
     }
 
@@ -94,6 +99,17 @@ impl WristModel {
     #[must_use]
     pub fn provider(&self) -> &'static str {
         self.model.provider.name()
+    }
+
+    /// Name and digest, what computes, and how far its figures may be off.
+    pub(super) fn origin(&self) -> Origin {
+        Origin {
+            model: self.stamp(),
+            provider: self.provider(),
+            measured_on: self.measured.on,
+            measured_n: self.measured.subjects,
+            half_width_95: self.measured.half_width_95.clone(),
+        }
     }
 
     /// Runs both networks on a PA and a lateral.

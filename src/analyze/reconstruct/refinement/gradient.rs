@@ -88,8 +88,9 @@ pub(super) fn tune(
                 stage.modes.unwrap_or(0),
                 (&drawn, &wanted, &found),
             )?;
+            normal.trusted(stage.trust);
             problem.with_prior(&unknowns, &mut normal);
-            let before = cost(problem, &unknowns, &found);
+            let before = cost(problem, &unknowns, stage.trust, &found);
             let mut gain = 0.0;
             let mut moved = 0.0;
             for _ in 0..4 {
@@ -108,7 +109,8 @@ pub(super) fn tune(
                 let mut tried = unknowns.clone();
                 moved = tried.step(&active, &factor.solve(&right));
                 let then = problem.drawn(&tried, stage.level)?;
-                let after = cost(problem, &tried, &all_compared(problem, &wanted, &then)?);
+                let found = all_compared(problem, &wanted, &then)?;
+                let after = cost(problem, &tried, stage.trust, &found);
                 if after < before {
                     gain = before - after;
                     (unknowns, drawn) = (tried, then);
@@ -126,9 +128,11 @@ pub(super) fn tune(
 }
 
 /// The whole cost of a state: prior and slopes.
-fn cost(problem: &Problem<'_>, unknowns: &Unknowns, found: &[Compared]) -> f64 {
+fn cost(problem: &Problem<'_>, unknowns: &Unknowns, trust: f64, found: &[Compared]) -> f64 {
     let prior = problem.cost_of(unknowns);
-    found.iter().fold(prior, |sum, view| sum + view.cost)
+    found
+        .iter()
+        .fold(prior, |sum, view| sum + trust * view.cost)
 }
 
 /// Each view's picture against what is wanted there.
@@ -525,24 +529,26 @@ fn gains(
 /// Sums over a square window, so far to each side.
 pub(super) fn windowed(values: &[f32], columns: usize, reach: usize) -> Vec<f32> {
     let rows = values.len() / columns.max(1);
-    let across = running(values, 1, columns, reach);
-    running(&across, columns, rows, reach)
+    running(&running(values, columns, reach), rows, reach)
 }
 
-/// Sums over a window along one axis.
-fn running(values: &[f32], along: usize, length: usize, reach: usize) -> Vec<f32> {
+/// Sums over a window along lines, turned over on the way: the next run goes along the
+/// other axis.
+fn running(values: &[f32], length: usize, reach: usize) -> Vec<f32> {
     let mut out = vec![0.0; values.len()];
     let lines = values.len() / length.max(1);
-    for line in 0..lines {
-        let start = if along == 1 { line * length } else { line };
-        let mut sums = Vec::with_capacity(length + 1);
-        sums.push(0.0_f64);
-        for k in 0..length {
-            sums.push(sums[k] + f64::from(values[start + k * along]));
+    let mut sums = vec![0.0_f64; length + 1];
+    for (number, line) in values.chunks_exact(length.max(1)).enumerate() {
+        // Most lines are empty.
+        if line.iter().all(|value| *value == 0.0) {
+            continue;
+        }
+        for (k, value) in line.iter().enumerate() {
+            sums[k + 1] = sums[k] + f64::from(*value);
         }
         for k in 0..length {
             let (low, high) = (k.saturating_sub(reach), (k + reach + 1).min(length));
-            out[start + k * along] = (sums[high] - sums[low]) as f32;
+            out[k * lines + number] = (sums[high] - sums[low]) as f32;
         }
     }
     out

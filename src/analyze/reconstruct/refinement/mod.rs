@@ -6,17 +6,19 @@
 //! grade. Nothing here is a network: a start may come from one.
 //!
 //! The order of work: the mean forearm, in three sizes, is slid over the first view
-//! in a few turns, then what was found there over the others ([`start`]); from the
-//! likeliest places the poses are mended, then a few modes, then all of them, at
-//! ever finer pixels ([`solve`], [`gradient`]). Each step draws the bones
-//! as they stand ([`synthesis`]), finds where their surfaces are seen edge-on
-//! ([`edges`]), and looks for these edges in the image ([`matching`]). At the end
-//! the normal equations say what was not seen ([`posterior`]).
+//! in a few turns, then what was found there over the others ([`start`]); the likeliest
+//! places are mended by edges, and followed side by side until all views together tell
+//! which of them is right ([`guess`]); then all modes take part, at ever finer pixels
+//! ([`solve`], [`gradient`]). Each step draws the bones as they stand ([`synthesis`]),
+//! finds where their surfaces are seen edge-on ([`edges`]), and looks for these edges in
+//! the image ([`matching`]). At the end the normal equations say what was not seen
+//! ([`posterior`]). All but the last stage use the model with fewer vertices.
 //!
 //! The result does not depend on the number of threads.
 
 mod edges;
 mod gradient;
+mod guess;
 mod matching;
 mod picture;
 mod posterior;
@@ -45,51 +47,49 @@ use crate::geometry::Model;
 use crate::geometry::Rigid;
 use crate::radiography::Camera;
 use crate::radiography::Projection;
-use rayon::prelude::*;
 
 /// The pixels of the steps, coarse to fine, in millimeters on the detector.
 const LEVELS_MM: [f64; 2] = [0.8, 0.4];
 
-const fn stage(
-    steps: usize,
-    level: usize,
-    reach_mm: f64,
-    modes: Option<usize>,
-    seat: bool,
-) -> Stage {
+const fn edges(steps: usize, reach_mm: f64, modes: Option<usize>, seat: bool) -> Stage {
     Stage {
         steps,
-        level,
+        level: 0,
         reach_mm,
         modes,
         seat,
+        trust: 0.1,
+    }
+}
+
+const fn slopes(steps: usize, level: usize, modes: Option<usize>, trust: f64) -> Stage {
+    Stage {
+        steps,
+        level,
+        reach_mm: 0.0,
+        modes,
+        seat: true,
+        trust,
     }
 }
 
 /// One view alone, by edges: where the forearm lies.
-const ALONE: [Stage; 2] = [
-    stage(6, 0, 7.0, None, false),
-    stage(6, 0, 5.0, Some(2), true),
-];
-/// One view again, with the shape that all views gave.
-const AGAIN: [Stage; 2] = [stage(6, 0, 6.0, None, false), stage(4, 0, 4.0, None, true)];
-/// All views together, by edges.
-const TOGETHER: [Stage; 1] = [stage(8, 0, 5.0, Some(4), true)];
-/// The same by slopes, roughly.
-const ROUGH: [Stage; 1] = [stage(8, 0, 0.0, Some(6), true)];
-/// And all that there is.
-const TUNE: [Stage; 2] = [
-    stage(10, 0, 0.0, Some(99), true),
-    stage(5, 1, 0.0, Some(99), true),
-];
-/// How many of all starts are followed to the end.
-const LIKELY: usize = 8;
-/// And by how many steps they are told from the others.
-const GLANCE: usize = 4;
-/// A view that fits less well than this is looked at again.
-const POOR: f64 = 0.8;
-/// What the prior's cost takes from a place's fit.
-const PRIOR_WEIGHT: f64 = 0.01;
+const ALONE: [Stage; 2] = [edges(6, 7.0, None, false), edges(6, 5.0, Some(2), true)];
+/// One view with the shape that those before gave.
+const AGAIN: [Stage; 2] = [edges(6, 6.0, None, false), edges(4, 4.0, None, true)];
+/// The same by slopes.
+const POSE: [Stage; 1] = [slopes(8, 0, None, 0.06)];
+/// All views together, roughly.
+const ROUGH: [Stage; 1] = [slopes(8, 0, Some(6), 0.25)];
+/// And all that there is. While places are not final the views are trusted little:
+/// else what the simulated pictures lack is made up for by turning the bones.
+const WHOLE: [Stage; 1] = [slopes(10, 0, Some(99), 0.25)];
+const FINE: [Stage; 1] = [slopes(5, 1, Some(99), 1.0)];
+/// The coarse model's vertices are so far apart: as good as the fine one at the first
+/// level's pixels, and several times faster.
+const COARSE_MM: f64 = 1.6;
+/// So many guesses are followed once all views are there.
+const GUESSES: usize = 4;
 
 /// One view as it is refined against: of a right wrist, bone bright.
 #[derive(Debug, Clone)]
@@ -127,6 +127,8 @@ pub struct Refined {
     pub poses: Vec<[Rigid<Model, Detector>; 2]>,
     /// Size, the radius' own modes, the ulna's: SDs over people.
     pub shape: Vec<f64>,
+    /// How sure each of these is: an SD, of SDs over people.
+    pub shape_sd: Vec<f64>,
     /// The SD of the surface at each vertex along its normal, once laid on the
     /// true bone, in millimeters; in the order of [`Bone::ALL`].
     pub sigma_mm: [Vec<f64>; 2],
@@ -138,12 +140,36 @@ pub struct Refined {
     pub measures: Measures,
     /// The SD of each, in the order of [`crate::anatomy::Measure::ALL`].
     pub measure_sigma: [f64; 4],
+    /// How well the first view by itself showed the forearm, before the others were
+    /// looked at: as `fit`.
+    pub first_alone: f64,
     /// How well each view's slopes correlate with the simulated ones, window by
     /// window, -1 to 1.
     pub fit: Vec<f64>,
     /// What the slopes of the worst view lack in the usual place, in millimeters of
     /// bone a pixel.
     pub misfit: f64,
+}
+
+/// How well a view by itself shows the forearm as its projection has it, -1 to 1;
+/// of known shapes, or of any.
+///
+/// # Errors
+/// [`AnalyzeError`] for a mesh or an exposure that cannot be.
+pub(super) fn alone(
+    model: &ForearmModel,
+    view: &Seen,
+    shapes: Option<&[Vec<f64>]>,
+) -> Result<f64, AnalyzeError> {
+    let coarse = model.thinned(COARSE_MM)?;
+    let basis = Basis::new(&coarse);
+    let problem = Problem::new(&basis, std::slice::from_ref(view), 0.0);
+    let likely = match shapes {
+        Some(shapes) => guess::firsts_of(&problem, shapes)?,
+        None => guess::firsts(&problem, None)?,
+    };
+    let best = likely.first();
+    best.map_or(Ok(-1.0), |best| fit(&problem, best, 0))
 }
 
 /// Fits the model to views. `starts` may say where the radius lies in each view;
@@ -157,116 +183,28 @@ pub(super) fn refine_shape(
     scale_sd: f64,
     starts: &[Option<Rigid<Model, Detector>>],
 ) -> Result<Option<Refined>, AnalyzeError> {
+    let coarse = model.thinned(COARSE_MM)?;
+    let basis = Basis::new(&coarse);
+    let problem = Problem::new(&basis, views, scale_sd);
+    let start = |view: usize| starts.get(view).copied().flatten();
+    // The first view says how large the bones are; the others are searched with that.
+    let mut guesses = guess::firsts(&problem.of(0), start(0))?;
+    guesses.truncate(1);
+    let first = guesses.first();
+    let first_alone = first.map_or(Ok(-1.0), |guess| fit(&problem, guess, 0))?;
+    for view in 1..views.len() {
+        let more = guess::with_view(&problem.of(view), &guesses, start(view))?;
+        guesses = guess::followed(&problem.first(view + 1), more, &ROUGH)?;
+        guesses.truncate(GUESSES);
+    }
+    let guesses = guess::followed(&problem, guesses, &WHOLE)?;
+    let Some(unknowns) = guesses.into_iter().next() else {
+        return Ok(None);
+    };
     let basis = Basis::new(model);
     let problem = Problem::new(&basis, views, scale_sd);
-    // The first view says how large the bones are; the others are searched with that.
-    let start = |view: usize| starts.get(view).copied().flatten();
-    let Some(mut unknowns) = one_view(&problem.of(0), start(0))? else {
-        return Ok(None);
-    };
-    for view in 1..views.len() {
-        let one = problem.of(view);
-        let placed = match start(view) {
-            Some(radius) => Some(unknowns::Placed {
-                radius,
-                seat: [0.0; 6],
-            }),
-            None => place(&one, &unknowns, std::slice::from_ref(&unknowns.shape))?
-                .map(|(_, placed)| placed),
-        };
-        let Some(placed) = placed else {
-            return Ok(None);
-        };
-        unknowns.views.push(placed);
-    }
-    let unknowns = problem.run(unknowns, &TOGETHER)?;
-    let mut unknowns = gradient::tune(&problem, unknowns, &ROUGH)?;
-    for view in 0..views.len() {
-        let before = fit(&problem, &unknowns, view)?;
-        if before < POOR {
-            let shapes = [unknowns.shape.clone(), vec![0.0; unknowns.shape.len()]];
-            if let Some((fit, placed)) = place(&problem.of(view), &unknowns, &shapes)?
-                && fit > before
-            {
-                unknowns.views[view] = placed;
-                unknowns = gradient::tune(&problem, unknowns, &ROUGH)?;
-            }
-        }
-    }
-    let unknowns = gradient::tune(&problem, unknowns, &TUNE)?;
-    report(&problem, &unknowns)
-}
-
-/// Finds the forearm in one view by itself, with its size.
-fn one_view(
-    problem: &Problem<'_>,
-    start: Option<Rigid<Model, Detector>>,
-) -> Result<Option<Unknowns>, AnalyzeError> {
-    let starts = match start {
-        Some(radius) => vec![Unknowns::mean(problem.model, &[radius])],
-        None => start::search(problem, 0, &start::sizes(problem))?
-            .into_iter()
-            .map(|start| {
-                let mut unknowns = Unknowns::mean(problem.model, &[start.radius]);
-                unknowns.shape = start.shape;
-                unknowns
-            })
-            .collect(),
-    };
-    Ok(best_of(problem, starts, &ALONE)?.map(|(_, unknowns)| unknowns))
-}
-
-/// Tries starts by a few steps, the likeliest of them by all, and takes the best,
-/// with what it is worth.
-fn best_of(
-    problem: &Problem<'_>,
-    starts: Vec<Unknowns>,
-    stages: &[Stage; 2],
-) -> Result<Option<(f64, Unknowns)>, AnalyzeError> {
-    let tried = |starts: Vec<Unknowns>, stages: &[Stage]| {
-        let run = |start: Unknowns| {
-            let unknowns = problem.run(start, stages)?;
-            Ok((worth(problem, &unknowns, 0)?, unknowns))
-        };
-        let done: Vec<Result<_, AnalyzeError>> = starts.into_par_iter().map(run).collect();
-        let mut done = done.into_iter().collect::<Result<Vec<_>, _>>()?;
-        done.sort_by(|a, b| b.0.total_cmp(&a.0));
-        Ok::<_, AnalyzeError>(done)
-    };
-    let glance = Stage {
-        steps: GLANCE,
-        ..stages[0]
-    };
-    let mut likely = tried(starts, &[glance])?;
-    likely.truncate(LIKELY);
-    let likely = likely.into_iter().map(|(_, unknowns)| unknowns).collect();
-    Ok(tried(likely, stages)?.into_iter().next())
-}
-
-/// The best place of a known shape in a view and how well it fits there; places
-/// are looked for with some shapes. None when there is none.
-fn place(
-    alone: &Problem<'_>,
-    unknowns: &Unknowns,
-    shapes: &[Vec<f64>],
-) -> Result<Option<(f64, unknowns::Placed)>, AnalyzeError> {
-    let starts = start::search(alone, 0, shapes)?.into_iter().map(|start| {
-        let mut one = unknowns.clone();
-        one.views = vec![unknowns::Placed {
-            radius: start.radius,
-            seat: [0.0; 6],
-        }];
-        one
-    });
-    let Some((_, one)) = best_of(alone, starts.collect(), &AGAIN)? else {
-        return Ok(None);
-    };
-    Ok(Some((fit(alone, &one, 0)?, one.views[0])))
-}
-
-/// How well a view fits, less what the prior holds against it.
-fn worth(problem: &Problem<'_>, unknowns: &Unknowns, view: usize) -> Result<f64, AnalyzeError> {
-    Ok(fit(problem, unknowns, view)? - PRIOR_WEIGHT * problem.cost_of(unknowns))
+    let unknowns = gradient::tune(&problem, unknowns, &FINE)?;
+    report(&problem, &unknowns, first_alone)
 }
 
 /// How well a view fits.
@@ -278,8 +216,12 @@ fn fit(problem: &Problem<'_>, unknowns: &Unknowns, view: usize) -> Result<f64, A
     Ok(start::alike(taken, &simulated, below))
 }
 
-fn report(problem: &Problem<'_>, unknowns: &Unknowns) -> Result<Option<Refined>, AnalyzeError> {
-    let [.., last] = TUNE;
+fn report(
+    problem: &Problem<'_>,
+    unknowns: &Unknowns,
+    first_alone: f64,
+) -> Result<Option<Refined>, AnalyzeError> {
+    let [last] = FINE;
     let Some((posterior, misfit)) = Posterior::at(problem, unknowns, last)? else {
         return Ok(None);
     };
@@ -303,10 +245,12 @@ fn report(problem: &Problem<'_>, unknowns: &Unknowns) -> Result<Option<Refined>,
             .map(|view| Bone::ALL.map(|bone| unknowns.pose(problem.model, view, bone)))
             .collect(),
         shape: unknowns.shape.clone(),
+        shape_sd: posterior.numbers(unknowns.shape.len()),
         sigma_mm: Bone::ALL.map(|bone| posterior.surface(&shape, bone)),
         bound_mm: Bone::ALL.map(|bone| posterior.bound(&shape, bone)),
         measures: posterior::read(problem, unknowns, 0)?,
         measure_sigma: slopes.map(|slope| posterior.sigma(&slope)),
+        first_alone,
         fit,
         misfit,
     }))

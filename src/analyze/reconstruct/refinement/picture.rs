@@ -124,25 +124,44 @@ fn blurred(values: &[f32], columns: usize) -> Vec<f32> {
         let height = from.len() / width.max(1);
         let mut out = vec![f32::NAN; from.len()];
         for (row, line) in from.chunks_exact(width).enumerate() {
+            // Most lines of a simulated picture are empty, and few lack anything.
+            if line.iter().all(|value| *value == 0.0) {
+                (0..width).for_each(|column| out[column * height + row] = 0.0);
+                continue;
+            }
+            let whole = !line.iter().any(|value| value.is_nan());
             for column in 0..width {
-                if line[column].is_nan() {
-                    continue;
-                }
-                let (mut sum, mut weight) = (0.0, 0.0);
-                for (k, share) in kernel.iter().enumerate() {
-                    let Some(value) = (column + k).checked_sub(3).and_then(|c| line.get(c)) else {
-                        continue;
-                    };
-                    if !value.is_nan() {
-                        sum += share * value;
-                        weight += share;
-                    }
-                }
-                out[column * height + row] = sum / weight;
+                let within = (3..width.saturating_sub(3)).contains(&column);
+                let mixed = if whole && within {
+                    let near = &line[column - 3..=column + 3];
+                    kernel.iter().zip(near).map(|(k, v)| k * v).sum()
+                } else {
+                    mean_near(line, column, &kernel)
+                };
+                out[column * height + row] = mixed;
             }
         }
         out
     };
     let turned = pass(values, columns);
     pass(&turned, values.len() / columns.max(1))
+}
+
+/// The mean of what was taken around a place of a line, by the kernel's weights; NaN
+/// where nothing was taken at the place itself.
+fn mean_near(line: &[f32], column: usize, kernel: &[f32; 7]) -> f32 {
+    if line[column].is_nan() {
+        return f32::NAN;
+    }
+    let (mut sum, mut weight) = (0.0, 0.0);
+    for (k, share) in kernel.iter().enumerate() {
+        let Some(value) = (column + k).checked_sub(3).and_then(|c| line.get(c)) else {
+            continue;
+        };
+        if !value.is_nan() {
+            sum += share * value;
+            weight += share;
+        }
+    }
+    sum / weight
 }

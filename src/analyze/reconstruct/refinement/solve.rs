@@ -64,6 +64,9 @@ pub(super) struct Stage {
     pub modes: Option<usize>,
     /// Whether the ulna may move against the radius.
     pub seat: bool,
+    /// What a place counts, as a share of one that errs by itself: what the simulated
+    /// picture lacks hangs together.
+    pub trust: f64,
 }
 
 /// The edges of a bone and where each was found.
@@ -81,6 +84,12 @@ impl Normal {
             matrix: DMatrix::zeros(count, count),
             right: DVector::zeros(count),
         }
+    }
+
+    /// What was seen counts so much.
+    pub(super) fn trusted(&mut self, share: f64) {
+        self.matrix *= share;
+        self.right *= share;
     }
 }
 
@@ -129,6 +138,14 @@ impl<'a> Problem<'a> {
     pub(super) fn of(&self, view: usize) -> Self {
         Self {
             views: &self.views[view..=view],
+            ..*self
+        }
+    }
+
+    /// The same of the first few views.
+    pub(super) fn first(&self, views: usize) -> Self {
+        Self {
+            views: &self.views[..views],
             ..*self
         }
     }
@@ -190,14 +207,21 @@ impl<'a> Problem<'a> {
         Ok([of(0, Bone::Radius), of(1, Bone::Ulna)])
     }
 
-    /// The normal equations of all numbers, without the prior.
-    pub(super) fn normal(&self, unknowns: &Unknowns, stage: Stage) -> Result<Normal, AnalyzeError> {
+    /// The normal equations, without the prior: of some numbers, nothing of the others.
+    fn normal(
+        &self,
+        unknowns: &Unknowns,
+        stage: Stage,
+        active: &[usize],
+    ) -> Result<Normal, AnalyzeError> {
         let shape = self.shape(unknowns)?;
         let found = self.each_view(|view| self.found(&shape, unknowns, view, stage))?;
         let count = unknowns.count();
-        let mut normal = Normal::zeros(count);
         let mut row = DVector::zeros(count);
-        let a_point = SPACING_MM / ALONG_MM / (EDGE_MM * EDGE_MM);
+        let a_point = stage.trust * SPACING_MM / ALONG_MM / (EDGE_MM * EDGE_MM);
+        let modes = stage.modes.unwrap_or(0);
+        // A column a place, what it says behind what it depends on.
+        let mut columns = Vec::new();
         for (view, both) in found.into_iter().enumerate() {
             for (bone, (edges, found)) in Bone::ALL.into_iter().zip(both) {
                 for (edge, found) in edges.iter().zip(&found) {
@@ -206,14 +230,23 @@ impl<'a> Problem<'a> {
                     }
                     let part = found.offset_mm / (0.5 * stage.reach_mm);
                     let robust = 1.0 / (1.0 + part * part).powi(2);
-                    let weight = a_point * found.weight * robust;
-                    unknowns.row(self.model, (view, bone), edge, &mut row);
-                    normal.matrix.syger(weight, &row, &row, 1.0);
-                    normal.right.axpy(weight * found.offset_mm, &row, 1.0);
+                    let root = (a_point * found.weight * robust).sqrt();
+                    unknowns.row(self.model, (view, bone, modes), edge, &mut row);
+                    columns.extend(active.iter().map(|number| root * row[*number]));
+                    columns.push(root * found.offset_mm);
                 }
             }
         }
-        normal.matrix.fill_upper_triangle_with_lower_triangle();
+        let width = active.len() + 1;
+        let columns = DMatrix::from_vec(width, columns.len() / width, columns);
+        let all = &columns * columns.transpose();
+        let mut normal = Normal::zeros(count);
+        for (i, a) in active.iter().enumerate() {
+            normal.right[*a] = all[(i, active.len())];
+            for (j, b) in active.iter().enumerate() {
+                normal.matrix[(*a, *b)] = all[(i, j)];
+            }
+        }
         Ok(normal)
     }
 
@@ -296,7 +329,7 @@ impl<'a> Problem<'a> {
         for stage in stages {
             let active = self.active(&unknowns, *stage);
             for _ in 0..stage.steps {
-                let mut normal = self.normal(&unknowns, *stage)?;
+                let mut normal = self.normal(&unknowns, *stage, &active)?;
                 self.with_prior(&unknowns, &mut normal);
                 let matrix = DMatrix::from_fn(active.len(), active.len(), |i, j| {
                     normal.matrix[(active[i], active[j])]

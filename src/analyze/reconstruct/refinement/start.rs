@@ -24,8 +24,10 @@ use crate::radiography::Projection;
 pub(super) const PIXEL_MM: f64 = 1.6;
 /// How far the wrist is looked for from the image's middle: across, along.
 const FAR_MM: [f64; 2] = [40.0, 32.0];
-/// Turns that are tried, in degrees: about the forearm's own length, in the image.
-const ROLLS: [[f64; 3]; 2] = [[0.0, -10.0, 10.0], [0.0, -15.0, 15.0]];
+/// Turns that are tried, in degrees: about the forearm's own length (a lateral is taken
+/// 60 to 120 degrees from the first view), in the image.
+const ROLLS: [f64; 3] = [0.0, -10.0, 10.0];
+const LATERAL_ROLLS: [f64; 5] = [0.0, -15.0, 15.0, -30.0, 30.0];
 const SPINS: [f64; 4] = [-3.0, 4.0, -10.0, 11.0];
 /// How many places are handed on, each of another turn about the forearm or
 /// another shape.
@@ -76,13 +78,13 @@ pub(super) fn search(
 ) -> Result<Vec<Start>, AnalyzeError> {
     let seen = &problem.views[view];
     let given = Slopes::of(&seen.coarse).calmed(2.0 * seen.coarse.noise());
-    let rolls = match seen.projection {
-        Projection::PosteroAnterior => ROLLS[0],
-        Projection::Lateral => ROLLS[1],
+    let rolls: &[f64] = match seen.projection {
+        Projection::PosteroAnterior => &ROLLS,
+        Projection::Lateral => &LATERAL_ROLLS,
     };
     let mut starts = Vec::new();
     for shape in shapes {
-        for roll in rolls {
+        for &roll in rolls {
             for spin in SPINS {
                 let turn = [0.0, f64::to_radians(roll), f64::to_radians(spin)];
                 let nominal = [turn[0], turn[1], turn[2], 0.0, 0.0, -seen.oid_mm];

@@ -102,12 +102,13 @@ fn a_person_of_the_model_is_found_from_nothing() {
             found.measure_sigma[k]
         );
     }
-    // What one view leaves open is said: volar tilt is hardly seen from behind.
+    // What one view leaves open is said: volar tilt is hardly seen from behind, and the
+    // second view takes half of its variance and more.
     let alone = refine_shape(&model, &views[..1], 0.01, &[])
         .unwrap()
         .unwrap();
     assert!(
-        alone.measure_sigma[1] > 1.5 * found.measure_sigma[1],
+        alone.measure_sigma[1].powi(2) > 2.0 * found.measure_sigma[1].powi(2),
         "{:?} {:?}",
         alone.measure_sigma,
         found.measure_sigma
@@ -138,7 +139,7 @@ fn an_edge_moves_with_each_number_as_its_row_says() {
         assert!(seen.len() > 150, "{}", seen.len());
         let mut row = nalgebra::DVector::zeros(person.count());
         for edge in seen.iter().step_by(40) {
-            person.row(&model, (1, bone), edge, &mut row);
+            person.row(&model, (1, bone, usize::MAX), edge, &mut row);
             let where_now = |numbers: &Unknowns| {
                 let vertices = numbers.vertices(&model, bone);
                 let [a, b] = edge.between.map(|v| vertices[v]);

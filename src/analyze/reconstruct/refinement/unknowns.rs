@@ -104,11 +104,12 @@ impl Unknowns {
         model.bone(bone).vertices(&shape)
     }
 
-    /// How an edge's shadow moves across itself with each number.
+    /// How an edge's shadow moves across itself with each number; of the bone's own modes
+    /// the first few.
     pub(super) fn row(
         &self,
         model: &ForearmModel,
-        (view, bone): (usize, Bone),
+        (view, bone, few): (usize, Bone, usize),
         edge: &Edge,
         row: &mut DVector<f64>,
     ) {
@@ -130,7 +131,7 @@ impl Unknowns {
             at(a) * (1.0 - edge.share) + at(b) * edge.share
         };
         row[0] = along(0);
-        for (number, place) in model.range(bone).enumerate() {
+        for (number, place) in model.range(bone).take(few).enumerate() {
             row[place] = along(number + 1);
         }
         let at = self.view_at(view);
