@@ -26,8 +26,9 @@ use crate::raster::Side;
 use crate::study::Refusal;
 
 /// How well each view must fit, of 1. Of 68 invented wrists (generator A's validation
-/// people and B-dev) 63 that were laid right fit by 0.70 and more and two by less, three
-/// that were laid wrong by 0.54 to 0.64.
+/// people and B-dev) 63 fit by 0.70 and more, in a few of them the lateral laid some
+/// millimeters or degrees off; below are two that were laid right and three laid wrong, these by
+/// 0.54 to 0.64.
 const LEAST_FIT: f64 = 0.7;
 /// How well a PA must fit by itself. Of those wrists 67 fitted by 0.59 and more and one, laid
 /// wrong, by 0.39; turned left to right by 0.36 to 0.50, laterals given as PAs by 0.20 to
